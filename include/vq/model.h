@@ -71,6 +71,8 @@ struct vq_device_model_ops {
     /* Hosted devices: a descriptor that becomes readable when queue_run has something to give
      * back; -1 when everything completes inside queue_run. Constant for the queue's life. */
     int (*queue_wait_fd)(const struct vq_device_model *model, uint16_t index);
+    /* Why queue_run says VQ_RUN_BROKEN; VQ_NOT_BROKEN while the queue is well or stopped. */
+    enum vq_broken (*queue_broken)(const struct vq_device_model *model, uint16_t index);
     /* Buffers taken and not yet given back. */
     uint16_t (*queue_in_flight)(const struct vq_device_model *model, uint16_t index);
     /* Takes no more, waits for what is in flight, gives all of it back and says where the queue
