@@ -1,0 +1,36 @@
+# The front door: everything here only delegates, to meson and to scripts/.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+
+.PHONY: all run test spec-coverage install check-format tidy warnings sanitize cross bench guests \
+	clean
+
+all:
+	@scripts/build $(BUILD) || { scripts/deps --check build; exit 1; }
+
+run:
+	@scripts/deps build run
+	@scripts/build $(BUILD)
+	@BUILD=$(BUILD) scripts/run
+
+test:
+	@scripts/deps build test
+	@scripts/build $(BUILD)
+	@scripts/run-tests $(BUILD)
+
+spec-coverage: test
+	@scripts/spec-coverage $(BUILD)
+
+install: all
+	@DESTDIR=$(DESTDIR) scripts/install $(BUILD) $(PREFIX)
+
+check-format tidy warnings sanitize cross guests:
+	@scripts/check $@
+
+bench: all
+	@$(BUILD)/vq bench ring
+	@$(BUILD)/vq bench blk
+
+clean:
+	rm -rf $(BUILD)
