@@ -109,6 +109,13 @@ struct vq_used {
 enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config);
 
 /*
+ * Split rings keep the device's position in the ring itself. Whoever takes a queue
+ * over and knows next_available only, gives this as next_used: the used index that
+ * stands in `config`'s device area, which must be mapped. Any value is safe.
+ */
+uint16_t vq_device_used_index(const struct vq_device_config *config);
+
+/*
  * Takes up to `count` available buffers, in the order in which they were made
  * available. Returns how many; 0 when there is none or the queue is broken. A
  * buffer that needs more segments than `room` breaks the queue: give at least as

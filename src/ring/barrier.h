@@ -1,0 +1,141 @@
+/*
+ * The only way to memory that the other end shares, and the only place that
+ * knows about memory order.
+ *
+ * Every load is one single-copy atomic access of the field's own width, so that
+ * a value is read once and never torn; whoever needs it twice keeps the local.
+ * Indices are published with a release store and observed with an acquire load,
+ * which pairs everything written before the one with everything read after the
+ * other. The one fence proper is vq_full_fence: it keeps the store of an index
+ * before the load of the other end's wish to be notified, and stands on both
+ * sides, or a wake-up is lost.
+ *
+ * `big` says that the ring is big-endian (legacy, big-endian driver). It is a
+ * constant wherever it matters, so the swap is either there or not at all.
+ */
+#ifndef VQ_RING_BARRIER_H
+#define VQ_RING_BARRIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define VQ_HOST_BIG true
+#else
+#define VQ_HOST_BIG false
+#endif
+
+#define VQ_ALWAYS_INLINE static inline __attribute__((always_inline))
+
+#if defined(VQ_SHARED_HOOK)
+/* A test build sees (and may change) every value at the moment it is fetched. */
+uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
+#define VQ_HOOK(where, type, value) ((type)vq_shared_hook((where), sizeof(type), (value)))
+#else
+#define VQ_HOOK(where, type, value) (value)
+#endif
+
+#if defined(__FRAMAC__)
+/* A volatile read is an arbitrary value to the prover: a hostile, concurrent other end. */
+#define VQ_LOAD(p, order)     (*(p))
+#define VQ_STORE(p, v, order) (*(p) = (v))
+#define VQ_SHARED             volatile
+#else
+#define VQ_LOAD(p, order)     __atomic_load_n((p), (order))
+#define VQ_STORE(p, v, order) __atomic_store_n((p), (v), (order))
+#define VQ_SHARED
+#endif
+
+VQ_ALWAYS_INLINE uint16_t vq_swap16(uint16_t v, bool big)
+{
+    return big == VQ_HOST_BIG ? v : __builtin_bswap16(v);
+}
+
+VQ_ALWAYS_INLINE uint32_t vq_swap32(uint32_t v, bool big)
+{
+    return big == VQ_HOST_BIG ? v : __builtin_bswap32(v);
+}
+
+VQ_ALWAYS_INLINE uint64_t vq_swap64(uint64_t v, bool big)
+{
+    return big == VQ_HOST_BIG ? v : __builtin_bswap64(v);
+}
+
+/* What the other end wrote before it published this value is visible afterwards. */
+VQ_ALWAYS_INLINE uint16_t vq_observe16(const void *p, bool big)
+{
+    return vq_swap16(VQ_HOOK(p, uint16_t, VQ_LOAD((const VQ_SHARED uint16_t *)p, __ATOMIC_ACQUIRE)),
+                     big);
+}
+
+/* What was written before this is visible to whoever observes the value. */
+VQ_ALWAYS_INLINE void vq_publish16(void *p, uint16_t v, bool big)
+{
+    VQ_STORE((VQ_SHARED uint16_t *)p, vq_swap16(v, big), __ATOMIC_RELEASE);
+}
+
+VQ_ALWAYS_INLINE uint16_t vq_load16(const void *p, bool big)
+{
+    return vq_swap16(VQ_HOOK(p, uint16_t, VQ_LOAD((const VQ_SHARED uint16_t *)p, __ATOMIC_RELAXED)),
+                     big);
+}
+
+VQ_ALWAYS_INLINE uint32_t vq_load32(const void *p, bool big)
+{
+    return vq_swap32(VQ_HOOK(p, uint32_t, VQ_LOAD((const VQ_SHARED uint32_t *)p, __ATOMIC_RELAXED)),
+                     big);
+}
+
+VQ_ALWAYS_INLINE void vq_store16(void *p, uint16_t v, bool big)
+{
+    VQ_STORE((VQ_SHARED uint16_t *)p, vq_swap16(v, big), __ATOMIC_RELAXED);
+}
+
+VQ_ALWAYS_INLINE void vq_store32(void *p, uint32_t v, bool big)
+{
+    VQ_STORE((VQ_SHARED uint32_t *)p, vq_swap32(v, big), __ATOMIC_RELAXED);
+}
+
+/*
+ * 64 bits in one access where the machine has it, else in two halves: nothing
+ * that decides is wider than 32 bits, an address is checked as it was read.
+ */
+VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    return vq_swap64(VQ_HOOK(p, uint64_t, VQ_LOAD((const VQ_SHARED uint64_t *)p, __ATOMIC_RELAXED)),
+                     big);
+#else
+    uint32_t first = vq_load32(p, big), second = vq_load32((const uint8_t *)p + 4, big);
+    return big ? (uint64_t)first << 32 | second : (uint64_t)second << 32 | first;
+#endif
+}
+
+VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    VQ_STORE((VQ_SHARED uint64_t *)p, vq_swap64(v, big), __ATOMIC_RELAXED);
+#else
+    vq_store32(p, (uint32_t)(big ? v >> 32 : v), big);
+    vq_store32((uint8_t *)p + 4, (uint32_t)(big ? v : v >> 32), big);
+#endif
+}
+
+/* Bytes of unknown alignment, each fetched once. */
+VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
+{
+    const volatile uint8_t *source = from;
+    for (size_t i = 0; i < bytes; i++)
+        ((uint8_t *)to)[i] = VQ_HOOK((const void *)(source + i), uint8_t, source[i]);
+}
+
+/* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. */
+VQ_ALWAYS_INLINE void vq_full_fence(void)
+{
+#if !defined(__FRAMAC__)
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * The device's end of a queue: what does not depend on the format, and the
+ * choice of the body that does.
+ */
+#include <vq/device.h>
+
+#include "device_split.h"
+#include "variant.h"
+
+enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config)
+{
+    bool packed = vq_feature(&config->features, VQ_F_RING_PACKED);
+    enum vq_variant variant = vq_variant_of(packed, config->big_endian);
+
+    if (variant == VQ_VARIANT_NONE)
+        return VQ_ERR_UNSUPPORTED;
+    if (!vq_split_size_valid(config->size))
+        return VQ_ERR_SIZE;
+    if (!config->descriptor_area || !config->driver_area || !config->device_area ||
+        !config->memory || !config->in_flight)
+        return VQ_ERR_INVALID;
+    if (!vq_aligned(config->descriptor_area, 16) || !vq_aligned(config->driver_area, 2) ||
+        !vq_aligned(config->device_area, 4))
+        return VQ_ERR_ALIGN;
+
+    *q = (struct vq_device_queue){
+        .descriptors = config->descriptor_area,
+        .driver_area = config->driver_area,
+        .device_area = config->device_area,
+        .memory = config->memory,
+        .in_flight = config->in_flight,
+        .size = config->size,
+        .variant = (uint8_t)variant,
+        .indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC),
+        .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
+        .next_available = config->next_available,
+        .seen_available = config->next_available,
+        .next_used = config->next_used,
+        .published_used = config->next_used,
+        .signal_always = config->next_used != 0,
+    };
+    for (uint32_t i = 0; i < config->size; i++)
+        q->in_flight[i] = 0;
+    return VQ_OK;
+}
+
+uint16_t vq_device_used_index(const struct vq_device_config *config)
+{
+    return config->big_endian ? vq_load16(vq_ring_idx(config->device_area), true)
+                              : vq_load16(vq_ring_idx(config->device_area), false);
+}
+
+size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[], size_t count)
+{
+    return VQ_BY_VARIANT(q, vq_split_pop, buffers, count);
+}
+
+enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used used[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t id = used[i].id;
+        if (id >= q->size || q->in_flight[id] == 0)
+            return VQ_ERR_RANGE;
+        VQ_BY_VARIANT(q, vq_split_push_one, &used[i]);
+        q->in_flight[id] = 0;
+        q->outstanding--;
+    }
+    return VQ_OK;
+}
+
+bool vq_device_publish(struct vq_device_queue *q)
+{
+    return VQ_BY_VARIANT(q, vq_split_publish_used);
+}
+
+bool vq_device_pending(struct vq_device_queue *q)
+{
+    return VQ_BY_VARIANT(q, vq_split_available) != 0;
+}
+
+void vq_device_disable_notifications(struct vq_device_queue *q)
+{
+    VQ_BY_VARIANT(q, vq_split_want_kicks, false);
+}
+
+bool vq_device_enable_notifications(struct vq_device_queue *q)
+{
+    VQ_BY_VARIANT(q, vq_split_want_kicks, true);
+    /* Pairs with the fence of the driver between its idx and its look at our wish. */
+    vq_full_fence();
+    return vq_device_pending(q);
+}
+
+enum vq_broken vq_device_broken(const struct vq_device_queue *q)
+{
+    return (enum vq_broken)q->broken;
+}
+
+void vq_device_break(struct vq_device_queue *q, enum vq_broken reason)
+{
+    vq_device_break_(q, reason == VQ_NOT_BROKEN ? VQ_BROKEN_BY_OWNER : reason);
+}

@@ -1,0 +1,193 @@
+/*
+ * The driver's end of a split ring. One body serves little- and big-endian
+ * rings: `big` is a constant in each use.
+ *
+ * The device may write to all of it, so nothing here is ever read back but the
+ * used ring and the device's notification wish: chains and lengths live in the
+ * private slots.
+ */
+#ifndef VQ_RING_DRIVER_SPLIT_H
+#define VQ_RING_DRIVER_SPLIT_H
+
+#include <vq/driver.h>
+
+#include "split.h"
+
+VQ_ALWAYS_INLINE void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
+{
+    if (!q->broken)
+        q->broken = (uint8_t)reason;
+}
+
+VQ_ALWAYS_INLINE uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
+{
+    return (uint16_t)((i < readable ? 0u : (unsigned)VQ_DESC_WRITE) |
+                      (i == last ? 0u : (unsigned)VQ_DESC_NEXT));
+}
+
+/* Fills the table of `head` and the one descriptor that points to it. */
+VQ_ALWAYS_INLINE uint16_t vq_split_fill_indirect(struct vq_driver_queue *q, uint16_t head,
+                                                 const struct vq_element elements[],
+                                                 unsigned readable, unsigned count, bool big)
+{
+    size_t offset = (size_t)head * q->indirect_entries * VQ_DESC_BYTES;
+    uint8_t *table = (uint8_t *)q->indirect_tables + offset;
+
+    for (unsigned i = 0; i < count; i++)
+        vq_descriptor_store(table + (size_t)i * VQ_DESC_BYTES, elements[i].address,
+                            elements[i].bytes, vq_element_flags(i, readable, count - 1),
+                            (uint16_t)(i + 1 == count ? 0 : i + 1), big);
+    vq_descriptor_store((uint8_t *)q->descriptors + (size_t)head * VQ_DESC_BYTES,
+                        q->indirect_address + offset, count * VQ_DESC_BYTES, VQ_DESC_INDIRECT, 0,
+                        big);
+    return q->slots[head].next;
+}
+
+/* Fills a chain from `head` on; returns the first descriptor that is free after it. */
+VQ_ALWAYS_INLINE uint16_t vq_split_fill_chain(struct vq_driver_queue *q, uint16_t head,
+                                              const struct vq_element elements[], unsigned readable,
+                                              unsigned count, bool big)
+{
+    uint16_t i = head;
+
+    for (unsigned k = 0; k < count; k++) {
+        uint16_t next = q->slots[i].next;
+        vq_descriptor_store((uint8_t *)q->descriptors + (size_t)i * VQ_DESC_BYTES,
+                            elements[k].address, elements[k].bytes,
+                            vq_element_flags(k, readable, count - 1),
+                            (uint16_t)(k + 1 == count ? 0 : next), big);
+        i = next;
+    }
+    return i;
+}
+
+VQ_ALWAYS_INLINE int vq_split_add(struct vq_driver_queue *q, const struct vq_element elements[],
+                                  unsigned readable, unsigned writable, bool big)
+{
+    unsigned count = readable + writable, need = count;
+    uint64_t bytes = 0, writable_bytes = 0;
+    uint16_t head = q->free_head;
+    bool indirect = count > 1 && count <= q->indirect_entries;
+
+    if (q->broken)
+        return VQ_ERR_BROKEN;
+    if (indirect)
+        need = 1;
+    if (count == 0 || count < readable || need > q->size)
+        return VQ_ERR_INVALID;
+    if (need > q->free_count)
+        return VQ_ERR_FULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (elements[i].bytes == 0)
+            return VQ_ERR_INVALID;
+        bytes += elements[i].bytes;
+        if (i >= readable)
+            writable_bytes += elements[i].bytes;
+    }
+    if (bytes > UINT64_C(1) << 32)
+        return VQ_ERR_RANGE;
+
+    q->free_head = indirect ? vq_split_fill_indirect(q, head, elements, readable, count, big)
+                            : vq_split_fill_chain(q, head, elements, readable, count, big);
+    q->free_count = (uint16_t)(q->free_count - need);
+    q->slots[head].count = (uint16_t)need;
+    q->slots[head].writable = writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
+    vq_store16(vq_avail_slot(q->driver_area, q->next_available & (uint16_t)(q->size - 1)), head,
+               big);
+    q->next_available++;
+    return head;
+}
+
+VQ_ALWAYS_INLINE bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
+{
+    uint16_t before = q->published_available, now = q->next_available;
+
+    if (now == before)
+        return false;
+    /* SPLIT-DRV-SUPPLY-05 */
+    vq_publish16(vq_ring_idx(q->driver_area), now, big);
+    q->published_available = now;
+
+    /* SPLIT-DRV-SUPPLY-06; pairs with the device's, between its wish and its last look at idx. */
+    vq_full_fence();
+    if (q->event_idx)
+        return vq_event_passed(vq_load16(vq_avail_event(q->device_area, q->size), big), now,
+                               before);
+    return !(vq_load16(vq_ring_flags(q->device_area), big) & VQ_USED_NO_NOTIFY);
+}
+
+/* Buffers that are used and not yet taken; looks at the ring only when it must. */
+VQ_ALWAYS_INLINE uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
+{
+    uint16_t n = (uint16_t)(q->seen_used - q->next_used);
+
+    if (n == 0 && !q->broken) {
+        uint16_t idx = vq_observe16(vq_ring_idx(q->device_area), big);
+        n = (uint16_t)(idx - q->next_used);
+        if (n > (uint16_t)(q->published_available - q->next_used)) {
+            vq_driver_break_(q, VQ_BROKEN_USED_JUMP);
+            return 0;
+        }
+        q->seen_used = idx;
+    }
+    return q->broken ? 0 : n;
+}
+
+VQ_ALWAYS_INLINE void vq_split_release(struct vq_driver_queue *q, uint16_t head)
+{
+    uint16_t count = q->slots[head].count, tail = head;
+
+    for (uint16_t i = 1; i < count; i++)
+        tail = q->slots[tail].next;
+    q->slots[head].count = 0;
+    q->slots[tail].next = q->free_head;
+    q->free_head = head;
+    q->free_count = (uint16_t)(q->free_count + count);
+}
+
+VQ_ALWAYS_INLINE size_t vq_split_get(struct vq_driver_queue *q, struct vq_done done[], size_t count,
+                                     bool big)
+{
+    uint16_t used = vq_split_used(q, big);
+    size_t n;
+
+    if (count > used)
+        count = used;
+    for (n = 0; n < count; n++) {
+        const uint8_t *element =
+            vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
+        uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);
+        uint32_t limit;
+
+        if (id >= q->size) {
+            vq_driver_break_(q, VQ_BROKEN_USED_ID);
+            break;
+        }
+        if (q->slots[id].count == 0) {
+            vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
+            break;
+        }
+        limit = q->slots[id].writable;
+        if (q->strict && written > limit) {
+            vq_driver_break_(q, VQ_BROKEN_USED_LENGTH);
+            break;
+        }
+        done[n].id = (uint16_t)id;
+        done[n].written = written < limit ? written : limit;
+        done[n].reported = written;
+        vq_split_release(q, (uint16_t)id);
+        q->next_used++;
+    }
+    return n;
+}
+
+/* SPLIT-DRV-USEDSUPP-01 to -04: flags without EVENT_IDX, used_event with it. */
+VQ_ALWAYS_INLINE void vq_split_want_signals(struct vq_driver_queue *q, bool wanted, bool big)
+{
+    if (!q->event_idx)
+        vq_store16(vq_ring_flags(q->driver_area), wanted ? 0 : VQ_AVAIL_NO_INTERRUPT, big);
+    else if (wanted)
+        vq_store16(vq_used_event(q->driver_area, q->size), q->next_used, big);
+}
+
+#endif

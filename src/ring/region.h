@@ -1,0 +1,51 @@
+/*
+ * The one check that stands between an address of the driver and a pointer.
+ * vq_memory_map is built on it, and the rings call it first with the region that
+ * served last.
+ */
+#ifndef VQ_RING_REGION_H
+#define VQ_RING_REGION_H
+
+#include <stdbool.h>
+
+#include <vq/memory.h>
+
+#include "barrier.h"
+
+VQ_ALWAYS_INLINE bool vq_region_holds(const struct vq_region *r, uint64_t address)
+{
+    return address >= r->address && address - r->address < r->size;
+}
+
+/*
+ * How many of `bytes` from `address` on this region gives for `access`; 0 if it
+ * does not hold the address. Compares lengths with what is left, never sums that wrap.
+ */
+VQ_ALWAYS_INLINE uint64_t vq_region_run(const struct vq_region *r, uint64_t address, uint64_t bytes,
+                                        enum vq_access access)
+{
+    uint64_t left;
+
+    if (!vq_region_holds(r, address) || (r->access & (uint32_t)access) != (uint32_t)access)
+        return 0;
+    left = r->size - (address - r->address);
+    return bytes < left ? bytes : left;
+}
+
+/* vq_memory_map, without a call when the hinted region holds all of it. */
+VQ_ALWAYS_INLINE size_t vq_memory_map_near(const struct vq_memory *memory, uint64_t address,
+                                           uint64_t bytes, enum vq_access access,
+                                           struct vq_segment *segments, size_t room, uint32_t *hint)
+{
+    if (*hint < memory->count && bytes != 0 && room != 0) {
+        const struct vq_region *r = &memory->regions[*hint];
+        if (vq_region_run(r, address, bytes, access) == bytes) {
+            segments->base = r->host + (address - r->address);
+            segments->bytes = (size_t)bytes;
+            return 1;
+        }
+    }
+    return vq_memory_map(memory, address, bytes, access, segments, room, hint);
+}
+
+#endif
