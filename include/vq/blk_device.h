@@ -44,9 +44,9 @@ extern "C" {
 #define VQ_BLK_FILL_MAX     (UINT32_C(1) << 20)
 
 struct vq_blk_device_config {
-    uint64_t capacity; /* in sectors of 512 bytes, whatever block_size says */
-    bool read_only;    /* offers RO; writes, discards and write zeroes end with IOERR */
-    bool no_flush;     /* offers neither FLUSH nor CONFIG_WCE: nothing is promised durable */
+    uint64_t capacity;  /* in sectors of 512 bytes, whatever block_size says */
+    bool read_only;     /* offers RO; writes, discards and write zeroes end with IOERR */
+    bool no_flush;      /* offers neither FLUSH nor CONFIG_WCE: nothing is promised durable */
     const char *serial; /* for GET_ID; at most 20 bytes count; NULL: none. Copied. */
 
     /* Hints for the driver; requests need not keep to them. */
@@ -87,10 +87,10 @@ struct vq_blk_device_config {
 struct vq_blk_request {
     struct vq_buffer buffer;
     struct vq_blk_io io;
-    uint8_t *status;      /* where the status byte goes */
-    uint64_t fill;        /* writable bytes before the status that io does not fill */
-    uint32_t range;       /* DISCARD, WRITE_ZEROES: the next range to do */
-    uint32_t ranges;      /* and how many there are */
+    uint8_t *status; /* where the status byte goes */
+    uint64_t fill;   /* writable bytes before the status that io does not fill */
+    uint32_t range;  /* DISCARD, WRITE_ZEROES: the next range to do */
+    uint32_t ranges; /* and how many there are */
     struct vq_blk_request *next_free;
     struct vq_segment *segments; /* `segments` elements of the configuration */
 };
@@ -108,7 +108,6 @@ struct vq_blk_queue {
     uint8_t legacy;
     uint8_t big_endian; /* the header of a legacy driver's request */
     bool running;
-    bool published_nothing;
     struct vq_blk_request *requests;
     uint16_t *heads;
     struct vq_used used[VQ_BLK_BATCH];
