@@ -26,7 +26,7 @@ install: all
 	@DESTDIR=$(DESTDIR) scripts/install $(BUILD) $(PREFIX)
 
 check-format tidy warnings sanitize cross guests:
-	@scripts/check $@
+	@BUILD=$(BUILD) scripts/check/$(@:check-%=%)
 
 bench: all
 	@$(BUILD)/vq bench ring

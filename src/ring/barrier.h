@@ -47,19 +47,23 @@ uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
 #define VQ_SHARED
 #endif
 
+/* Written with shifts: a compiler makes the machine's instruction of them where there is one,
+ * while the builtin asks libgcc where there is none. */
 VQ_ALWAYS_INLINE uint16_t vq_swap16(uint16_t v, bool big)
 {
-    return big == VQ_HOST_BIG ? v : __builtin_bswap16(v);
+    return big == VQ_HOST_BIG ? v : (uint16_t)(v << 8 | v >> 8);
 }
 
 VQ_ALWAYS_INLINE uint32_t vq_swap32(uint32_t v, bool big)
 {
-    return big == VQ_HOST_BIG ? v : __builtin_bswap32(v);
+    return big == VQ_HOST_BIG ? v : v << 24 | (v & 0xff00u) << 8 | (v >> 8 & 0xff00u) | v >> 24;
 }
 
 VQ_ALWAYS_INLINE uint64_t vq_swap64(uint64_t v, bool big)
 {
-    return big == VQ_HOST_BIG ? v : __builtin_bswap64(v);
+    return big == VQ_HOST_BIG
+               ? v
+               : (uint64_t)vq_swap32((uint32_t)v, big) << 32 | vq_swap32((uint32_t)(v >> 32), big);
 }
 
 /* What the other end wrote before it published this value is visible afterwards. */

@@ -47,7 +47,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         q->indirect_entries = config->indirect_entries;
     }
     for (uint32_t i = 0; i < size; i++)
-        q->slots[i] = (struct vq_driver_slot){.next = (uint16_t)((i + 1) % size)};
+        q->slots[i] = (struct vq_driver_slot){.next = (uint16_t)(i + 1u < size ? i + 1u : 0u)};
     zero(q->descriptors, 16u * (size_t)size);
     zero(q->driver_area, 6 + 2u * (size_t)size);
     zero(q->device_area, 6 + 8u * (size_t)size);
