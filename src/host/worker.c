@@ -45,7 +45,6 @@ struct ring {
     bool armed;
     int kick;
     int call;
-    int err;
 };
 
 struct worker;
@@ -167,11 +166,10 @@ static void watch(struct worker *w, unsigned slot)
 static void report_broken(struct worker *w, struct ring *r)
 {
     const struct vq_workers_config *c = &w->owner->config;
-    bool signalled = r->err >= 0 && signal_fd(w, r->err);
 
     r->reported = true;
     if (c->broken)
-        c->broken(c->opaque, r->index, c->model->ops->queue_broken(c->model, r->index), signalled);
+        c->broken(c->opaque, r->index, c->model->ops->queue_broken(c->model, r->index));
 }
 
 static void act_on(struct worker *w, struct ring *r, unsigned run)
@@ -403,10 +401,12 @@ static void on_start(struct worker *w, struct message *m)
     if (m->result != VQ_OK)
         return;
     r->started = true;
+    r->enabled = false;
     r->reported = false;
     r->armed = false;
-    w->nap_ns = FIRST_NAP_NS;
     watch_ring(w, r);
+    if (r->call >= 0)
+        notify(w, r);
 }
 
 static void on_stop(struct worker *w, struct message *m)
@@ -428,8 +428,13 @@ static void on_stop(struct worker *w, struct message *m)
 
 static void on_enable(struct worker *w, struct message *m)
 {
+    if (!m->ring->started) {
+        m->result = VQ_ERR_STATE;
+        return;
+    }
     m->ring->enabled = m->flag;
     m->ring->armed = false;
+    w->nap_ns = FIRST_NAP_NS;
     watch_ring(w, m->ring);
 }
 
@@ -446,13 +451,6 @@ static void on_call_fd(struct worker *w, struct message *m)
     m->ring->call = m->fd;
     if (m->fd >= 0 && m->ring->started)
         notify(w, m->ring);
-}
-
-static void on_err_fd(struct worker *w, struct message *m)
-{
-    m->ring->err = m->fd;
-    if (m->fd >= 0 && m->ring->started && m->ring->reported && !signal_fd(w, m->fd))
-        m->ring->err = -1;
 }
 
 static void on_quit(struct worker *w, struct message *m)
@@ -500,14 +498,6 @@ enum vq_error vq_workers_set_kick(struct vq_workers *workers, uint16_t queue, in
 enum vq_error vq_workers_set_call(struct vq_workers *workers, uint16_t queue, int fd)
 {
     struct message m = {.handle = on_call_fd, .fd = fd};
-    if (fd >= 0)
-        set_nonblocking(fd);
-    return send_to_ring(workers, queue, &m);
-}
-
-enum vq_error vq_workers_set_err(struct vq_workers *workers, uint16_t queue, int fd)
-{
-    struct message m = {.handle = on_err_fd, .fd = fd};
     if (fd >= 0)
         set_nonblocking(fd);
     return send_to_ring(workers, queue, &m);
@@ -633,7 +623,7 @@ struct vq_workers *vq_workers_create(const struct vq_workers_config *config)
     if (!workers->rings || !workers->workers)
         goto failed;
     for (uint16_t i = 0; i < workers->queues; i++)
-        workers->rings[i] = (struct ring){.index = i, .kick = -1, .call = -1, .err = -1};
+        workers->rings[i] = (struct ring){.index = i, .kick = -1, .call = -1};
     /* Without SA_RESTART, so that it ends a read or write. */
     sigaction(NUDGE_SIGNAL, &nudge, NULL);
     for (unsigned i = 0; i < workers->threads; i++)

@@ -31,9 +31,8 @@ struct vq_workers_config {
     /* A used buffer notification for a queue that has no call descriptor. NULL: drop it. Must not
      * wait for the control thread. */
     void (*call)(void *opaque, uint16_t queue);
-    /* A queue broke; said once each time it is started. `signalled`: its err descriptor has been
-     * written. NULL: nobody wants to know. */
-    void (*broken)(void *opaque, uint16_t queue, enum vq_broken reason, bool signalled);
+    /* A queue broke; said once each time it is started. NULL: nobody wants to know. */
+    void (*broken)(void *opaque, uint16_t queue, enum vq_broken reason);
 };
 
 /* The config is copied, the model is not. NULL with errno when threads or memory cannot be had. */
@@ -44,10 +43,10 @@ void vq_workers_destroy(struct vq_workers *workers);
 unsigned vq_workers_threads(const struct vq_workers *workers);
 
 /*
- * Starts and stops a queue. Start looks at the ring at once, if it is enabled;
- * stop waits until what is in flight has been given back and says where the
- * queue stands. VQ_ERR_STATE: it is started (or stopped) already; otherwise what
- * the model says. `position` may be NULL.
+ * Starts and stops a queue. It starts disabled, and its call descriptor is
+ * signalled once. Stop waits until what is in flight has been given back and
+ * says where the queue stands; `position` may be NULL. VQ_ERR_STATE: it is
+ * started (or stopped) already; otherwise what the model says.
  */
 enum vq_error vq_workers_start(struct vq_workers *workers, uint16_t queue,
                                const struct vq_device_config *config);
@@ -55,7 +54,8 @@ enum vq_error vq_workers_stop(struct vq_workers *workers, uint16_t queue,
                               struct vq_position *position);
 bool vq_workers_started(const struct vq_workers *workers, uint16_t queue);
 
-/* A started queue that is disabled is not looked at. Kept over stop and start; false at first. */
+/* A started queue that is disabled is not looked at; one that is enabled, at once.
+ * VQ_ERR_STATE: it is not started. */
 enum vq_error vq_workers_enable(struct vq_workers *workers, uint16_t queue, bool enabled);
 
 /*
@@ -68,7 +68,6 @@ enum vq_error vq_workers_enable(struct vq_workers *workers, uint16_t queue, bool
  */
 enum vq_error vq_workers_set_kick(struct vq_workers *workers, uint16_t queue, int fd, bool polled);
 enum vq_error vq_workers_set_call(struct vq_workers *workers, uint16_t queue, int fd);
-enum vq_error vq_workers_set_err(struct vq_workers *workers, uint16_t queue, int fd);
 
 /* An available buffer notification that came by message. Does not wait. */
 void vq_workers_kick(struct vq_workers *workers, uint16_t queue);
