@@ -27,6 +27,7 @@
 #include <vq/error.h>
 #include <vq/feature.h>
 #include <vq/memory.h>
+#include <vq/packed.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,15 +68,15 @@ struct vq_device_queue {
     bool event_idx;
     /* Moved by pop. */
     uint8_t broken;
-    bool notifications; /* the driver was asked for available buffer notifications */
     uint16_t next_available;
     uint16_t seen_available; /* available idx as last read: no need to read it sooner again */
     uint32_t region_hint;
     /* Moved by push and publish. */
-    uint16_t next_used;      /* where the next used element goes */
-    uint16_t published_used; /* what the driver can see */
-    uint16_t outstanding;    /* buffers popped and not yet pushed */
-    bool signal_always;      /* after a start in mid-ring: one spurious signal loses nothing */
+    uint16_t next_used;          /* where the next used element goes */
+    uint16_t published_used;     /* what the driver can see */
+    uint16_t outstanding;        /* descriptors popped and not yet pushed (split: heads) */
+    struct vq_packed_tail first; /* packed: of the slot that publish makes visible */
+    bool signal_always;          /* after a start in mid-ring: one spurious signal loses nothing */
 };
 
 /*

@@ -27,6 +27,7 @@
 
 #include <vq/error.h>
 #include <vq/feature.h>
+#include <vq/packed.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,6 +88,7 @@ struct vq_driver_queue {
     uint16_t free_count;
     uint16_t next_available; /* where the next head goes */
     uint16_t published_available;
+    struct vq_packed_tail first; /* packed: of the slot that publish makes visible */
     /* Moved by get. */
     uint16_t next_used;
     uint16_t seen_used; /* used idx as last read */

@@ -26,7 +26,14 @@
 #define VQ_HOST_BIG false
 #endif
 
+/* Leaves that are one or two instructions. */
 #define VQ_ALWAYS_INLINE static inline __attribute__((always_inline))
+/* Bodies: one copy for each variant where speed counts, the compiler's choice where size does. */
+#if defined(__OPTIMIZE_SIZE__)
+#define VQ_BODY static inline
+#else
+#define VQ_BODY VQ_ALWAYS_INLINE
+#endif
 
 #if defined(VQ_SHARED_HOOK)
 /* A test build sees (and may change) every value at the moment it is fetched. */
@@ -115,6 +122,20 @@ VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
     return big ? (uint64_t)first << 32 | second : (uint64_t)second << 32 | first;
 #endif
 }
+
+#if UINTPTR_MAX > 0xffffffffu
+/* Like their 16-bit twins, for a packed descriptor's flags with what stands before them. */
+VQ_ALWAYS_INLINE uint64_t vq_observe64(const void *p, bool big)
+{
+    return vq_swap64(VQ_HOOK(p, uint64_t, VQ_LOAD((const VQ_SHARED uint64_t *)p, __ATOMIC_ACQUIRE)),
+                     big);
+}
+
+VQ_ALWAYS_INLINE void vq_publish64(void *p, uint64_t v, bool big)
+{
+    VQ_STORE((VQ_SHARED uint64_t *)p, vq_swap64(v, big), __ATOMIC_RELEASE);
+}
+#endif
 
 VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
 {

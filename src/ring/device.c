@@ -4,6 +4,7 @@
  */
 #include <vq/device.h>
 
+#include "device_packed.h"
 #include "device_split.h"
 #include "variant.h"
 
@@ -14,13 +15,16 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
 
     if (variant == VQ_VARIANT_NONE)
         return VQ_ERR_UNSUPPORTED;
-    if (!vq_split_size_valid(config->size))
+    if (!vq_variant_size_valid(variant, config->size))
         return VQ_ERR_SIZE;
+    if (packed && ((config->next_available & VQ_PACKED_SLOT) >= config->size ||
+                   (config->next_used & VQ_PACKED_SLOT) >= config->size))
+        return VQ_ERR_RANGE;
     if (!config->descriptor_area || !config->driver_area || !config->device_area ||
         !config->memory || !config->in_flight)
         return VQ_ERR_INVALID;
-    if (!vq_aligned(config->descriptor_area, 16) || !vq_aligned(config->driver_area, 2) ||
-        !vq_aligned(config->device_area, 4))
+    if (!vq_aligned(config->descriptor_area, 16) ||
+        !vq_aligned(config->driver_area, packed ? 4 : 2) || !vq_aligned(config->device_area, 4))
         return VQ_ERR_ALIGN;
 
     *q = (struct vq_device_queue){
@@ -37,7 +41,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         .seen_available = config->next_available,
         .next_used = config->next_used,
         .published_used = config->next_used,
-        .signal_always = config->next_used != 0,
+        .signal_always = config->next_used != (packed ? VQ_PACKED_WRAP : 0),
     };
     for (uint32_t i = 0; i < config->size; i++)
         q->in_flight[i] = 0;
@@ -52,7 +56,7 @@ uint16_t vq_device_used_index(const struct vq_device_config *config)
 
 size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[], size_t count)
 {
-    return VQ_BY_VARIANT(q, vq_split_pop, buffers, count);
+    return VQ_BY_VARIANT(q, pop, buffers, count);
 }
 
 enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used used[], size_t count)
@@ -61,31 +65,30 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
         uint16_t id = used[i].id;
         if (id >= q->size || q->in_flight[id] == 0)
             return VQ_ERR_RANGE;
-        VQ_BY_VARIANT(q, vq_split_push_one, &used[i]);
+        VQ_BY_VARIANT(q, push_one, &used[i]);
         q->in_flight[id] = 0;
-        q->outstanding--;
     }
     return VQ_OK;
 }
 
 bool vq_device_publish(struct vq_device_queue *q)
 {
-    return VQ_BY_VARIANT(q, vq_split_publish_used);
+    return VQ_BY_VARIANT(q, publish_used);
 }
 
 bool vq_device_pending(struct vq_device_queue *q)
 {
-    return VQ_BY_VARIANT(q, vq_split_available) != 0;
+    return VQ_BY_VARIANT(q, available) != 0;
 }
 
 void vq_device_disable_notifications(struct vq_device_queue *q)
 {
-    VQ_BY_VARIANT(q, vq_split_want_kicks, false);
+    VQ_BY_VARIANT(q, want_kicks, false);
 }
 
 bool vq_device_enable_notifications(struct vq_device_queue *q)
 {
-    VQ_BY_VARIANT(q, vq_split_want_kicks, true);
+    VQ_BY_VARIANT(q, want_kicks, true);
     /* Pairs with the fence of the driver between its idx and its look at our wish. */
     vq_full_fence();
     return vq_device_pending(q);

@@ -4,6 +4,7 @@
  */
 #include <vq/driver.h>
 
+#include "driver_packed.h"
 #include "driver_split.h"
 #include "variant.h"
 
@@ -22,12 +23,13 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
 
     if (variant == VQ_VARIANT_NONE)
         return VQ_ERR_UNSUPPORTED;
-    if (!vq_split_size_valid(size))
+    if (!vq_variant_size_valid(variant, size))
         return VQ_ERR_SIZE;
     if (!config->descriptor_area || !config->driver_area || !config->device_area || !config->slots)
         return VQ_ERR_INVALID;
-    if (!vq_aligned(config->descriptor_area, 16) || !vq_aligned(config->driver_area, 2) ||
-        !vq_aligned(config->device_area, 4) || !vq_aligned(config->indirect_tables, 16))
+    if (!vq_aligned(config->descriptor_area, 16) ||
+        !vq_aligned(config->driver_area, packed ? 4 : 2) || !vq_aligned(config->device_area, 4) ||
+        !vq_aligned(config->indirect_tables, 16))
         return VQ_ERR_ALIGN;
 
     *q = (struct vq_driver_queue){
@@ -40,6 +42,9 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
         .strict = config->strict,
         .free_count = size,
+        .next_available = packed ? VQ_PACKED_WRAP : 0,
+        .published_available = packed ? VQ_PACKED_WRAP : 0,
+        .next_used = packed ? VQ_PACKED_WRAP : 0,
     };
     if (config->indirect_tables && vq_feature(&config->features, VQ_F_INDIRECT_DESC)) {
         q->indirect_tables = config->indirect_tables;
@@ -49,40 +54,40 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
     for (uint32_t i = 0; i < size; i++)
         q->slots[i] = (struct vq_driver_slot){.next = (uint16_t)(i + 1u < size ? i + 1u : 0u)};
     zero(q->descriptors, 16u * (size_t)size);
-    zero(q->driver_area, 6 + 2u * (size_t)size);
-    zero(q->device_area, 6 + 8u * (size_t)size);
+    zero(q->driver_area, packed ? 4 : 6 + 2u * (size_t)size);
+    zero(q->device_area, packed ? 4 : 6 + 8u * (size_t)size);
     return VQ_OK;
 }
 
 int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[], unsigned readable,
                   unsigned writable)
 {
-    return VQ_BY_VARIANT(q, vq_split_add, elements, readable, writable);
+    return VQ_BY_VARIANT(q, add, elements, readable, writable);
 }
 
 bool vq_driver_publish(struct vq_driver_queue *q)
 {
-    return VQ_BY_VARIANT(q, vq_split_publish_available);
+    return VQ_BY_VARIANT(q, publish_available);
 }
 
 size_t vq_driver_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)
 {
-    return VQ_BY_VARIANT(q, vq_split_get, done, count);
+    return VQ_BY_VARIANT(q, get, done, count);
 }
 
 bool vq_driver_pending(struct vq_driver_queue *q)
 {
-    return VQ_BY_VARIANT(q, vq_split_used) != 0;
+    return VQ_BY_VARIANT(q, used) != 0;
 }
 
 void vq_driver_disable_notifications(struct vq_driver_queue *q)
 {
-    VQ_BY_VARIANT(q, vq_split_want_signals, false);
+    VQ_BY_VARIANT(q, want_signals, false);
 }
 
 bool vq_driver_enable_notifications(struct vq_driver_queue *q)
 {
-    VQ_BY_VARIANT(q, vq_split_want_signals, true);
+    VQ_BY_VARIANT(q, want_signals, true);
     /* Pairs with the fence of the device between its idx and its look at our wish. */
     vq_full_fence();
     return vq_driver_pending(q);

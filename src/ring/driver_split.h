@@ -9,44 +9,29 @@
 #ifndef VQ_RING_DRIVER_SPLIT_H
 #define VQ_RING_DRIVER_SPLIT_H
 
-#include <vq/driver.h>
-
-#include "split.h"
-
-VQ_ALWAYS_INLINE void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
-{
-    if (!q->broken)
-        q->broken = (uint8_t)reason;
-}
-
-VQ_ALWAYS_INLINE uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
-{
-    return (uint16_t)((i < readable ? 0u : (unsigned)VQ_DESC_WRITE) |
-                      (i == last ? 0u : (unsigned)VQ_DESC_NEXT));
-}
+#include "driver_add.h"
 
 /* Fills the table of `head` and the one descriptor that points to it. */
-VQ_ALWAYS_INLINE uint16_t vq_split_fill_indirect(struct vq_driver_queue *q, uint16_t head,
-                                                 const struct vq_element elements[],
-                                                 unsigned readable, unsigned count, bool big)
+VQ_BODY uint16_t vq_split_fill_indirect(struct vq_driver_queue *q, uint16_t head,
+                                        const struct vq_element elements[], unsigned readable,
+                                        unsigned count, bool big)
 {
-    size_t offset = (size_t)head * q->indirect_entries * VQ_DESC_BYTES;
-    uint8_t *table = (uint8_t *)q->indirect_tables + offset;
+    uint8_t *table = vq_indirect_table(q, head);
 
     for (unsigned i = 0; i < count; i++)
         vq_descriptor_store(table + (size_t)i * VQ_DESC_BYTES, elements[i].address,
                             elements[i].bytes, vq_element_flags(i, readable, count - 1),
                             (uint16_t)(i + 1 == count ? 0 : i + 1), big);
     vq_descriptor_store((uint8_t *)q->descriptors + (size_t)head * VQ_DESC_BYTES,
-                        q->indirect_address + offset, count * VQ_DESC_BYTES, VQ_DESC_INDIRECT, 0,
+                        vq_indirect_address(q, head), count * VQ_DESC_BYTES, VQ_DESC_INDIRECT, 0,
                         big);
     return q->slots[head].next;
 }
 
 /* Fills a chain from `head` on; returns the first descriptor that is free after it. */
-VQ_ALWAYS_INLINE uint16_t vq_split_fill_chain(struct vq_driver_queue *q, uint16_t head,
-                                              const struct vq_element elements[], unsigned readable,
-                                              unsigned count, bool big)
+VQ_BODY uint16_t vq_split_fill_chain(struct vq_driver_queue *q, uint16_t head,
+                                     const struct vq_element elements[], unsigned readable,
+                                     unsigned count, bool big)
 {
     uint16_t i = head;
 
@@ -61,44 +46,27 @@ VQ_ALWAYS_INLINE uint16_t vq_split_fill_chain(struct vq_driver_queue *q, uint16_
     return i;
 }
 
-VQ_ALWAYS_INLINE int vq_split_add(struct vq_driver_queue *q, const struct vq_element elements[],
-                                  unsigned readable, unsigned writable, bool big)
+VQ_BODY int vq_split_add(struct vq_driver_queue *q, const struct vq_element elements[],
+                         unsigned readable, unsigned writable, bool big)
 {
-    unsigned count = readable + writable, need = count;
-    uint64_t bytes = 0, writable_bytes = 0;
-    uint16_t head = q->free_head;
-    bool indirect = count > 1 && count <= q->indirect_entries;
+    unsigned count = readable + writable;
+    uint16_t need, head = q->free_head;
+    int error = vq_add_check(q, elements, readable, writable, &need);
 
-    if (q->broken)
-        return VQ_ERR_BROKEN;
-    if (indirect)
-        need = 1;
-    if (count == 0 || count < readable || need > q->size)
-        return VQ_ERR_INVALID;
-    if (need > q->free_count)
-        return VQ_ERR_FULL;
-    for (unsigned i = 0; i < count; i++) {
-        if (elements[i].bytes == 0)
-            return VQ_ERR_INVALID;
-        bytes += elements[i].bytes;
-        if (i >= readable)
-            writable_bytes += elements[i].bytes;
-    }
-    if (bytes > UINT64_C(1) << 32)
-        return VQ_ERR_RANGE;
-
-    q->free_head = indirect ? vq_split_fill_indirect(q, head, elements, readable, count, big)
-                            : vq_split_fill_chain(q, head, elements, readable, count, big);
+    if (error != VQ_OK)
+        return error;
+    q->free_head = vq_add_indirect(q, count)
+                       ? vq_split_fill_indirect(q, head, elements, readable, count, big)
+                       : vq_split_fill_chain(q, head, elements, readable, count, big);
     q->free_count = (uint16_t)(q->free_count - need);
-    q->slots[head].count = (uint16_t)need;
-    q->slots[head].writable = writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
+    q->slots[head].count = need;
     vq_store16(vq_avail_slot(q->driver_area, q->next_available & (uint16_t)(q->size - 1)), head,
                big);
     q->next_available++;
     return head;
 }
 
-VQ_ALWAYS_INLINE bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
+VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
 {
     uint16_t before = q->published_available, now = q->next_available;
 
@@ -117,7 +85,7 @@ VQ_ALWAYS_INLINE bool vq_split_publish_available(struct vq_driver_queue *q, bool
 }
 
 /* Buffers that are used and not yet taken; looks at the ring only when it must. */
-VQ_ALWAYS_INLINE uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
+VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
 {
     uint16_t n = (uint16_t)(q->seen_used - q->next_used);
 
@@ -133,7 +101,7 @@ VQ_ALWAYS_INLINE uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
     return q->broken ? 0 : n;
 }
 
-VQ_ALWAYS_INLINE void vq_split_release(struct vq_driver_queue *q, uint16_t head)
+VQ_BODY void vq_split_release(struct vq_driver_queue *q, uint16_t head)
 {
     uint16_t count = q->slots[head].count, tail = head;
 
@@ -145,8 +113,8 @@ VQ_ALWAYS_INLINE void vq_split_release(struct vq_driver_queue *q, uint16_t head)
     q->free_count = (uint16_t)(q->free_count + count);
 }
 
-VQ_ALWAYS_INLINE size_t vq_split_get(struct vq_driver_queue *q, struct vq_done done[], size_t count,
-                                     bool big)
+VQ_BODY size_t vq_split_get(struct vq_driver_queue *q, struct vq_done done[], size_t count,
+                            bool big)
 {
     uint16_t used = vq_split_used(q, big);
     size_t n;
@@ -157,24 +125,9 @@ VQ_ALWAYS_INLINE size_t vq_split_get(struct vq_driver_queue *q, struct vq_done d
         const uint8_t *element =
             vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
         uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);
-        uint32_t limit;
 
-        if (id >= q->size) {
-            vq_driver_break_(q, VQ_BROKEN_USED_ID);
+        if (!vq_done_check(q, id, written, &done[n]))
             break;
-        }
-        if (q->slots[id].count == 0) {
-            vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
-            break;
-        }
-        limit = q->slots[id].writable;
-        if (q->strict && written > limit) {
-            vq_driver_break_(q, VQ_BROKEN_USED_LENGTH);
-            break;
-        }
-        done[n].id = (uint16_t)id;
-        done[n].written = written < limit ? written : limit;
-        done[n].reported = written;
         vq_split_release(q, (uint16_t)id);
         q->next_used++;
     }
@@ -182,7 +135,7 @@ VQ_ALWAYS_INLINE size_t vq_split_get(struct vq_driver_queue *q, struct vq_done d
 }
 
 /* SPLIT-DRV-USEDSUPP-01 to -04: flags without EVENT_IDX, used_event with it. */
-VQ_ALWAYS_INLINE void vq_split_want_signals(struct vq_driver_queue *q, bool wanted, bool big)
+VQ_BODY void vq_split_want_signals(struct vq_driver_queue *q, bool wanted, bool big)
 {
     if (!q->event_idx)
         vq_store16(vq_ring_flags(q->driver_area), wanted ? 0 : VQ_AVAIL_NO_INTERRUPT, big);

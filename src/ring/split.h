@@ -66,13 +66,6 @@ VQ_ALWAYS_INLINE struct vq_descriptor vq_descriptor_of(uint64_t address, uint64_
     return d;
 }
 
-/* `at` is 8-byte aligned. */
-VQ_ALWAYS_INLINE struct vq_descriptor vq_descriptor_load(const void *at, bool big)
-{
-    uint64_t address = vq_load64(at, big);
-    return vq_descriptor_of(address, vq_load64((const uint8_t *)at + 8, big), big);
-}
-
 VQ_ALWAYS_INLINE void vq_descriptor_store(void *at, uint64_t address, uint32_t bytes,
                                           uint16_t flags, uint16_t next, bool big)
 {

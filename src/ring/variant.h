@@ -3,11 +3,15 @@
  * choice is made once per call of the batch interface; with a single variant
  * built in it vanishes.
  *
- * VQ_WITH_SPLIT: split rings, little-endian, and native on a little-endian machine.
- * VQ_WITH_BIG:   legacy split rings of big-endian drivers.
+ * VQ_WITH_SPLIT:  split rings, little-endian.
+ * VQ_WITH_BIG:    legacy split rings of big-endian drivers.
+ * VQ_WITH_PACKED: packed rings.
  */
 #ifndef VQ_RING_VARIANT_H
 #define VQ_RING_VARIANT_H
+
+#include "packed.h"
+#include "split.h"
 
 #ifndef VQ_WITH_SPLIT
 #define VQ_WITH_SPLIT 1
@@ -15,31 +19,39 @@
 #ifndef VQ_WITH_BIG
 #define VQ_WITH_BIG 1
 #endif
+#ifndef VQ_WITH_PACKED
+#define VQ_WITH_PACKED 1
+#endif
 
 enum vq_variant {
     VQ_VARIANT_SPLIT,
     VQ_VARIANT_SPLIT_BIG,
+    VQ_VARIANT_PACKED,
     VQ_VARIANT_NONE,
 };
 
-static inline enum vq_variant vq_variant_of(int packed, int big_endian)
+static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
 {
-    if (packed)
-        return VQ_VARIANT_NONE;
+    if (packed) /* packed rings are little-endian by definition */
+        return VQ_WITH_PACKED && !big_endian ? VQ_VARIANT_PACKED : VQ_VARIANT_NONE;
     if (big_endian)
         return VQ_WITH_BIG ? VQ_VARIANT_SPLIT_BIG : VQ_VARIANT_NONE;
     return VQ_WITH_SPLIT ? VQ_VARIANT_SPLIT : VQ_VARIANT_NONE;
 }
 
-/* Calls body(..., big) for the queue's variant. */
-#if VQ_WITH_SPLIT && VQ_WITH_BIG
-#define VQ_BY_VARIANT(q, body, ...)                                                                \
-    ((q)->variant == VQ_VARIANT_SPLIT_BIG ? body((q), ##__VA_ARGS__, true)                         \
-                                          : body((q), ##__VA_ARGS__, false))
-#elif VQ_WITH_BIG
-#define VQ_BY_VARIANT(q, body, ...) body((q), ##__VA_ARGS__, true)
-#else
-#define VQ_BY_VARIANT(q, body, ...) body((q), ##__VA_ARGS__, false)
-#endif
+static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
+{
+    return variant == VQ_VARIANT_PACKED ? vq_packed_size_valid(size) : vq_split_size_valid(size);
+}
+
+#define VQ_IS(q, with, others, name) ((with) && (!(others) || (q)->variant == (name)))
+
+/* Calls vq_split_NAME(q, ..., big) or vq_packed_NAME(q, ...). */
+#define VQ_BY_VARIANT(q, name, ...)                                                                \
+    (VQ_IS(q, VQ_WITH_PACKED, VQ_WITH_SPLIT || VQ_WITH_BIG, VQ_VARIANT_PACKED)                     \
+         ? vq_packed_##name((q), ##__VA_ARGS__)                                                    \
+     : VQ_IS(q, VQ_WITH_BIG, VQ_WITH_SPLIT, VQ_VARIANT_SPLIT_BIG)                                  \
+         ? vq_split_##name((q), ##__VA_ARGS__, true)                                               \
+         : vq_split_##name((q), ##__VA_ARGS__, false))
 
 #endif

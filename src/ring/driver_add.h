@@ -1,0 +1,105 @@
+/*
+ * What adding and getting have in common in both formats: the checks on what the
+ * caller wants to send, indirect tables, and the checks on what the device gave back.
+ */
+#ifndef VQ_RING_DRIVER_ADD_H
+#define VQ_RING_DRIVER_ADD_H
+
+#include <vq/driver.h>
+
+#include "split.h"
+
+VQ_BODY void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
+{
+    if (!q->broken)
+        q->broken = (uint8_t)reason;
+}
+
+VQ_BODY uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
+{
+    return (uint16_t)((i < readable ? 0u : (unsigned)VQ_DESC_WRITE) |
+                      (i == last ? 0u : (unsigned)VQ_DESC_NEXT));
+}
+
+/* A buffer of one element gains nothing from a table. */
+VQ_BODY bool vq_add_indirect(const struct vq_driver_queue *q, unsigned count)
+{
+    return count > 1 && count <= q->indirect_entries;
+}
+
+VQ_BODY size_t vq_indirect_offset(const struct vq_driver_queue *q, uint16_t id)
+{
+    return (size_t)id * q->indirect_entries * VQ_DESC_BYTES;
+}
+
+VQ_BODY uint8_t *vq_indirect_table(const struct vq_driver_queue *q, uint16_t id)
+{
+    return (uint8_t *)q->indirect_tables + vq_indirect_offset(q, id);
+}
+
+VQ_BODY uint64_t vq_indirect_address(const struct vq_driver_queue *q, uint16_t id)
+{
+    return q->indirect_address + vq_indirect_offset(q, id);
+}
+
+/*
+ * May this buffer go into the ring now? Gives the descriptors that it needs there,
+ * and notes how much the device may write to the id that it will get.
+ */
+VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elements[],
+                         unsigned readable, unsigned writable, uint16_t *need)
+{
+    unsigned count = readable + writable;
+    unsigned slots = vq_add_indirect(q, count) ? 1 : count;
+    uint64_t bytes = 0, writable_bytes = 0;
+
+    if (q->broken)
+        return VQ_ERR_BROKEN;
+    if (count == 0 || count < readable || slots > q->size)
+        return VQ_ERR_INVALID;
+    if (slots > q->free_count)
+        return VQ_ERR_FULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (elements[i].bytes == 0)
+            return VQ_ERR_INVALID;
+        bytes += elements[i].bytes;
+        if (i >= readable)
+            writable_bytes += elements[i].bytes;
+    }
+    if (bytes > UINT64_C(1) << 32)
+        return VQ_ERR_RANGE;
+    *need = (uint16_t)slots;
+    q->slots[q->free_head].writable =
+        writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
+    return VQ_OK;
+}
+
+/*
+ * Does the driver wait for this id? The comparison is made in the width in which
+ * the device wrote it. False marks the queue broken.
+ */
+VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t written,
+                           struct vq_done *done)
+{
+    uint32_t limit;
+
+    if (id >= q->size) {
+        vq_driver_break_(q, VQ_BROKEN_USED_ID);
+        return false;
+    }
+    if (q->slots[id].count == 0) {
+        vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
+        return false;
+    }
+    limit = q->slots[id].writable;
+    if (q->strict && written > limit) {
+        vq_driver_break_(q, VQ_BROKEN_USED_LENGTH);
+        return false;
+    }
+    done->id = (uint16_t)id;
+    done->written = written < limit ? written : limit;
+    done->reported = written;
+    return true;
+}
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * The driver's end of a packed ring (virtio 1.4, section 2.8).
+ *
+ * Buffer ids come from a private free list; how many slots an id covers, and how
+ * much may be written to it, is private too. Slots become visible in one stroke:
+ * the first of a batch is stored last.
+ */
+#ifndef VQ_RING_DRIVER_PACKED_H
+#define VQ_RING_DRIVER_PACKED_H
+
+#include "driver_add.h"
+#include "packed.h"
+
+/* Stores a slot, unless it is the first of an unpublished batch, which waits for publish. */
+VQ_BODY void vq_packed_fill(struct vq_driver_queue *q, uint16_t at, uint64_t address,
+                            uint32_t bytes, uint16_t id, uint16_t flags)
+{
+    uint8_t *slot = vq_packed_slot(q->descriptors, at);
+    struct vq_packed_tail t = {bytes, id, (uint16_t)(flags | vq_packed_available_flags(at))};
+
+    vq_store64(slot, address, false);
+    if (at == q->published_available)
+        q->first = t;
+    else
+        vq_packed_store(slot, t);
+}
+
+/* PACKED-DRV-INDIR-02: of the flags only WRITE. */
+VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
+                                  const struct vq_element elements[], unsigned readable,
+                                  unsigned count)
+{
+    uint8_t *table = vq_indirect_table(q, id);
+
+    for (unsigned i = 0; i < count; i++, table += VQ_DESC_BYTES) {
+        vq_store64(table, elements[i].address, false);
+        vq_packed_store(table, (struct vq_packed_tail){elements[i].bytes, 0,
+                                                       i < readable ? 0 : (uint16_t)VQ_DESC_WRITE});
+    }
+}
+
+VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element elements[],
+                          unsigned readable, unsigned writable)
+{
+    unsigned count = readable + writable;
+    uint16_t need, id = q->free_head, at = q->next_available;
+    int error = vq_add_check(q, elements, readable, writable, &need);
+
+    if (error != VQ_OK)
+        return error;
+    if (vq_add_indirect(q, count)) {
+        vq_packed_fill_table(q, id, elements, readable, count);
+        vq_packed_fill(q, at, vq_indirect_address(q, id), count * VQ_DESC_BYTES, id,
+                       VQ_DESC_INDIRECT);
+        at = vq_packed_advance(at, 1, q->size);
+    } else {
+        for (unsigned i = 0; i < count; i++) {
+            vq_packed_fill(q, at, elements[i].address, elements[i].bytes, id,
+                           vq_element_flags(i, readable, count - 1));
+            at = vq_packed_advance(at, 1, q->size);
+        }
+    }
+    q->next_available = at;
+    q->free_count = (uint16_t)(q->free_count - need);
+    q->free_head = q->slots[id].next;
+    q->slots[id].count = need;
+    return id;
+}
+
+VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
+{
+    uint16_t before = q->published_available, now = q->next_available;
+
+    if (now == before)
+        return false;
+    /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
+    vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
+    q->published_available = now;
+
+    /* PACKED-DRV-SUPPLY-03; pairs with the device's, between its wish and its last look. */
+    vq_full_fence();
+    return vq_packed_wanted(q->device_area, q->event_idx, before, now, q->size);
+}
+
+/* Is the next slot used? Nothing can be, of what was never published. */
+VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
+{
+    uint16_t at = q->next_used;
+
+    return !q->broken && at != q->published_available &&
+           vq_packed_is(vq_observe16(vq_packed_slot(q->descriptors, at) + 14, false),
+                        vq_packed_used_flags(at));
+}
+
+VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)
+{
+    size_t n;
+
+    for (n = 0; n < count && !q->broken; n++) {
+        uint16_t at = q->next_used, slots;
+        struct vq_packed_tail t;
+
+        if (at == q->published_available)
+            break;
+        t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
+        if (!vq_packed_is(t.flags, vq_packed_used_flags(at)))
+            break;
+        /* PACKED-DRV-USEDDESC-01 */
+        if (!vq_done_check(q, t.id, t.flags & VQ_DESC_WRITE ? t.bytes : 0, &done[n]))
+            break;
+        slots = q->slots[t.id].count;
+        if (slots > vq_packed_distance(at, q->published_available, q->size)) {
+            vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
+            break;
+        }
+        q->next_used = vq_packed_advance(at, slots, q->size);
+        q->slots[t.id].count = 0;
+        q->slots[t.id].next = q->free_head;
+        q->free_head = t.id;
+        q->free_count = (uint16_t)(q->free_count + slots);
+    }
+    return n;
+}
+
+VQ_BODY void vq_packed_want_signals(struct vq_driver_queue *q, bool wanted)
+{
+    vq_packed_wish(q->driver_area, wanted, q->event_idx, q->next_used);
+}
+
+#endif

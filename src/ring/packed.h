@@ -1,0 +1,148 @@
+/*
+ * The packed ring in memory (virtio 1.4, section 2.8): offsets, flags, positions,
+ * and the one place where a descriptor is read or written. Both ends use it.
+ *
+ * A position is one value: bits 0 to 14 the slot, bit 15 the wrap counter. The two
+ * never move apart, so none can be stale.
+ */
+#ifndef VQ_RING_PACKED_H
+#define VQ_RING_PACKED_H
+
+#include <vq/packed.h>
+
+#include "split.h"
+
+enum {
+    VQ_PACKED_AVAIL = 0x0080,
+    VQ_PACKED_USED = 0x8000,
+    VQ_PACKED_WRAP = 0x8000, /* in a position */
+    VQ_PACKED_SLOT = 0x7fff,
+
+    VQ_EVENT_ENABLE = 0,
+    VQ_EVENT_DISABLE = 1,
+    VQ_EVENT_DESCRIPTOR = 2,
+};
+
+VQ_ALWAYS_INLINE bool vq_packed_size_valid(uint32_t size)
+{
+    return size != 0 && size <= VQ_QUEUE_SIZE_MAX;
+}
+
+/* `by` is at most `size`. Sizes need not be powers of two: compare and subtract. */
+VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t size)
+{
+    uint32_t slot = (uint32_t)(at & VQ_PACKED_SLOT) + by;
+    uint32_t wrap = at & VQ_PACKED_WRAP;
+
+    if (slot >= size) {
+        slot -= size;
+        wrap ^= VQ_PACKED_WRAP;
+    }
+    return (uint16_t)(slot | wrap);
+}
+
+/* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. */
+VQ_ALWAYS_INLINE uint16_t vq_packed_distance(uint16_t from, uint16_t to, uint16_t size)
+{
+    uint32_t d = (uint32_t)(to & VQ_PACKED_SLOT) - (uint32_t)(from & VQ_PACKED_SLOT);
+    return (uint16_t)(((from ^ to) & VQ_PACKED_WRAP) ? d + size : d);
+}
+
+VQ_ALWAYS_INLINE uint8_t *vq_packed_slot(void *ring, uint16_t at)
+{
+    return (uint8_t *)ring + (size_t)(at & VQ_PACKED_SLOT) * VQ_DESC_BYTES;
+}
+
+/* PACKED-DRV-WRAP-03 and PACKED-DEV-WRAP-03 */
+VQ_ALWAYS_INLINE uint16_t vq_packed_available_flags(uint16_t at)
+{
+    return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL : VQ_PACKED_USED;
+}
+
+VQ_ALWAYS_INLINE uint16_t vq_packed_used_flags(uint16_t at)
+{
+    return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL | VQ_PACKED_USED : 0;
+}
+
+VQ_ALWAYS_INLINE bool vq_packed_is(uint16_t flags, uint16_t wanted)
+{
+    return (flags & (VQ_PACKED_AVAIL | VQ_PACKED_USED)) == wanted;
+}
+
+/*
+ * Length, id and flags, fetched once: what the flags promise (acquire) holds for
+ * the rest. A machine without 64-bit loads takes the flags first.
+ */
+VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot)
+{
+    struct vq_packed_tail t;
+#if UINTPTR_MAX > 0xffffffffu
+    uint64_t rest = vq_observe64(slot + 8, false);
+    t.bytes = (uint32_t)rest;
+    t.id = (uint16_t)(rest >> 32);
+    t.flags = (uint16_t)(rest >> 48);
+#else
+    t.flags = vq_observe16(slot + 14, false);
+    t.bytes = vq_load32(slot + 8, false);
+    t.id = vq_load16(slot + 12, false);
+#endif
+    return t;
+}
+
+VQ_ALWAYS_INLINE uint64_t vq_packed_rest(struct vq_packed_tail t)
+{
+    return t.bytes | (uint64_t)t.id << 32 | (uint64_t)t.flags << 48;
+}
+
+/* Of a slot that a batch's first slot hides. */
+VQ_ALWAYS_INLINE void vq_packed_store(uint8_t *slot, struct vq_packed_tail t)
+{
+    vq_store64(slot + 8, vq_packed_rest(t), false);
+}
+
+/* Of the first slot: makes it, and all that was stored before, visible at once. */
+VQ_ALWAYS_INLINE void vq_packed_publish(uint8_t *slot, struct vq_packed_tail t)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    vq_publish64(slot + 8, vq_packed_rest(t), false);
+#else
+    vq_store32(slot + 8, t.bytes, false);
+    vq_store16(slot + 12, t.id, false);
+    vq_publish16(slot + 14, t.flags, false);
+#endif
+}
+
+/* Writes a wish to be notified, whole: no half of it is ever seen. */
+VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, uint16_t at)
+{
+    uint32_t mode = !wanted     ? (uint32_t)VQ_EVENT_DISABLE
+                    : event_idx ? (uint32_t)VQ_EVENT_DESCRIPTOR
+                                : (uint32_t)VQ_EVENT_ENABLE;
+    vq_store32(area, (mode == VQ_EVENT_DESCRIPTOR ? at : 0) | mode << 16, false);
+}
+
+/*
+ * Does the other end, whose wish stands in `area`, want to hear of the step from
+ * `before` to `now`? Reserved modes, and the descriptor mode where it was not
+ * negotiated, count as a yes: a notification too many harms nobody.
+ */
+VQ_ALWAYS_INLINE bool vq_packed_wanted(const void *area, bool event_idx, uint16_t before,
+                                       uint16_t now, uint16_t size)
+{
+    uint32_t wish = vq_load32(area, false);
+    uint16_t mode = (wish >> 16) & 3, at = (uint16_t)wish;
+    uint16_t event, to;
+
+    if (mode == VQ_EVENT_DISABLE)
+        return false;
+    if (mode != VQ_EVENT_DESCRIPTOR || !event_idx)
+        return true;
+    /* On one line of numbers on which `now` is its slot: another wrap is a round before. */
+    to = now & VQ_PACKED_SLOT;
+    event = at & VQ_PACKED_SLOT;
+    if ((at ^ now) & VQ_PACKED_WRAP)
+        event = (uint16_t)(event - size);
+    return vq_event_passed(event, to, (uint16_t)(to - vq_packed_distance(before, now, size)));
+}
+
+#endif
