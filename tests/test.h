@@ -24,10 +24,19 @@
 
 #include <cmocka.h>
 
-#define VQ_TEST(fn, name) {(name), (fn), NULL, NULL, NULL}
-#define VQ_TEST_FIXTURE(fn, setup, teardown, name) {(name), (fn), (setup), (teardown), NULL}
+#define VQ_TEST(fn, name)                                                                          \
+    {                                                                                              \
+        (name), (fn), NULL, NULL, NULL                                                             \
+    }
+#define VQ_TEST_FIXTURE(fn, setup, teardown, name)                                                 \
+    {                                                                                              \
+        (name), (fn), (setup), (teardown), NULL                                                    \
+    }
 /* The same function for each of a table of cases: it finds `&case` in *state. */
-#define VQ_TEST_STATE(fn, state, name) {(name), (fn), NULL, NULL, (void *)(uintptr_t)(state)}
+#define VQ_TEST_STATE(fn, state, name)                                                             \
+    {                                                                                              \
+        (name), (fn), NULL, NULL, (void *)(uintptr_t)(state)                                       \
+    }
 
 #define VQ_RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)
 

@@ -1,6 +1,7 @@
 # Sourced by the scripts beside it: TAP for shell.
 # shellcheck shell=bash
 set -u
+# shellcheck disable=SC2034 # used by those who source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/vq-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
