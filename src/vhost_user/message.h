@@ -186,9 +186,10 @@ struct vq_vhost_iotlb {
     uint8_t padding[6];
 };
 
-#define VQ_VHOST_CONFIG_HEADER    12u
-#define VQ_VHOST_CONFIG_MIGRATION 0x1u /* flags of SET_CONFIG: fields read-only to the guest too   \
-                                        */
+#define VQ_VHOST_CONFIG_HEADER 12u
+#define VQ_VHOST_CONFIG_MIGRATION                                                                  \
+    0x1u /* flags of SET_CONFIG: fields read-only to the guest too                                 \
+          */
 struct vq_vhost_config {
     uint32_t offset;
     uint32_t size;

@@ -1,0 +1,29 @@
+/*
+ * What happens when a front end truncates the file behind its memory: the next
+ * access raises SIGBUS in whichever thread makes it. The handler finds the address
+ * in a lock-free table of guarded ranges, puts zero pages over the range, marks its
+ * guard as torn, and the thread goes on. All other faults go to the handler that was
+ * there before.
+ */
+#ifndef VQ_VHOST_USER_SIGBUS_H
+#define VQ_VHOST_USER_SIGBUS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct vq_vhost_guard {
+    atomic_bool torn;
+    int wake; /* an eventfd: written when torn, so that somebody looks */
+};
+
+/* Installs the handler, once in a process; later calls do nothing. */
+void vq_vhost_sigbus_install(void);
+
+/* Guards a page-aligned mapping. A slot number, or -1 when the table is full. Any thread. */
+int vq_vhost_sigbus_add(void *start, size_t bytes, struct vq_vhost_guard *guard);
+
+/* Before the mapping goes away, when nobody uses it any more. -1 is ignored. */
+void vq_vhost_sigbus_remove(int slot);
+
+#endif
