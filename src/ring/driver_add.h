@@ -55,7 +55,8 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
 
     if (q->broken)
         return VQ_ERR_BROKEN;
-    if (count == 0 || count < readable || slots > q->size)
+    /* SPLIT-DRV-INDIR-03, PACKED-DRV-SG-02: a table is no way round the queue size. */
+    if (count == 0 || count < readable || count > q->size)
         return VQ_ERR_INVALID;
     if (slots > q->free_count)
         return VQ_ERR_FULL;
