@@ -12,6 +12,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
 {
     bool packed = vq_feature(&config->features, VQ_F_RING_PACKED);
     enum vq_variant variant = vq_variant_of(packed, config->big_endian);
+    const uint16_t fresh = packed ? VQ_PACKED_WRAP : 0;
 
     if (variant == VQ_VARIANT_NONE)
         return VQ_ERR_UNSUPPORTED;
@@ -41,7 +42,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         .seen_available = config->next_available,
         .next_used = config->next_used,
         .published_used = config->next_used,
-        .signal_always = config->next_used != (packed ? VQ_PACKED_WRAP : 0),
+        .signal_always = config->next_available != fresh || config->next_used != fresh,
     };
     for (uint32_t i = 0; i < config->size; i++)
         q->in_flight[i] = 0;
