@@ -98,6 +98,15 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
     return VQ_NOT_BROKEN;
 }
 
+/* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
+static __attribute__((noinline, cold)) enum vq_broken
+vq_collect_refusal(const struct vq_device_queue *q, uint64_t address, uint32_t bytes, bool writable)
+{
+    return vq_memory_covers(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ)
+               ? VQ_BROKEN_CHAIN_SEGMENTS
+               : VQ_BROKEN_ADDRESS;
+}
+
 /* Adds one element to the buffer; `seen` remembers that a writable one, even empty, came before. */
 VQ_BODY enum vq_broken vq_collect(struct vq_device_queue *q, struct vq_buffer *buffer,
                                   uint64_t address, uint32_t bytes, bool *seen, bool writable)
@@ -115,7 +124,7 @@ VQ_BODY enum vq_broken vq_collect(struct vq_device_queue *q, struct vq_buffer *b
     n = vq_memory_map_near(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ,
                            buffer->segments + taken, buffer->room - taken, &q->region_hint);
     if (n == 0)
-        return VQ_BROKEN_ADDRESS;
+        return vq_collect_refusal(q, address, bytes, writable);
     if (writable) {
         buffer->writable += (uint32_t)n;
         buffer->writable_bytes += bytes;

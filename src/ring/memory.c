@@ -70,3 +70,18 @@ size_t vq_memory_map(const struct vq_memory *memory, uint64_t address, uint64_t 
     }
     return 0;
 }
+
+bool vq_memory_covers(const struct vq_memory *memory, uint64_t address, uint64_t bytes,
+                      enum vq_access access)
+{
+    if (bytes == 0 || bytes - 1 > UINT64_MAX - address)
+        return false;
+    for (uint32_t i = find(memory, address); i < memory->count; i++) {
+        uint64_t here = vq_region_run(&memory->regions[i], address, bytes, access);
+        if (here == 0 || here == bytes)
+            return here != 0;
+        address += here;
+        bytes -= here;
+    }
+    return false;
+}

@@ -32,6 +32,10 @@ VQ_ALWAYS_INLINE uint64_t vq_region_run(const struct vq_region *r, uint64_t addr
     return bytes < left ? bytes : left;
 }
 
+/* Would vq_memory_map find it, given enough room? */
+bool vq_memory_covers(const struct vq_memory *memory, uint64_t address, uint64_t bytes,
+                      enum vq_access access);
+
 /* vq_memory_map, without a call when the hinted region holds all of it. */
 VQ_ALWAYS_INLINE size_t vq_memory_map_near(const struct vq_memory *memory, uint64_t address,
                                            uint64_t bytes, enum vq_access access,
