@@ -33,8 +33,16 @@
 extern "C" {
 #endif
 
+/* Private state of one id, needed with IN_ORDER only. */
+struct vq_device_order {
+    uint32_t written;
+    uint16_t next;
+    uint16_t state;
+};
+
 struct vq_device_config {
-    /* Negotiated features. RING_PACKED chooses the format, INDIRECT_DESC and EVENT_IDX the rest. */
+    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX and IN_ORDER
+     * are obeyed, the rest is not the queue's business. */
     struct vq_features features;
     /* A legacy (pre-1.0) ring of a big-endian driver; false for every other. */
     bool big_endian;
@@ -48,6 +56,8 @@ struct vq_device_config {
     const struct vq_memory *memory;
     /* `size` elements, private to the queue; need not be zeroed. */
     uint16_t *in_flight;
+    /* The same for IN_ORDER; may be NULL when that was not negotiated. */
+    struct vq_device_order *order;
     /* Where to go on. Split: free-running indices, both 0 for a fresh ring. Packed: bits 0-14
      * position, bit 15 wrap counter, both 0x8000 for a fresh ring. */
     uint16_t next_available;
@@ -62,6 +72,7 @@ struct vq_device_queue {
     void *device_area;
     const struct vq_memory *memory;
     uint16_t *in_flight;
+    struct vq_device_order *order; /* NULL without IN_ORDER */
     uint16_t size;
     uint8_t variant;
     bool indirect;
@@ -72,9 +83,12 @@ struct vq_device_queue {
     uint16_t seen_available; /* available idx as last read: no need to read it sooner again */
     uint32_t region_hint;
     /* Moved by push and publish. */
-    uint16_t next_used;          /* where the next used element goes */
-    uint16_t published_used;     /* what the driver can see */
-    uint16_t outstanding;        /* descriptors popped and not yet pushed (split: heads) */
+    uint16_t next_used;      /* where the next used element goes */
+    uint16_t published_used; /* what the driver can see */
+    uint16_t outstanding;    /* descriptors popped and not yet pushed (split: heads) */
+    uint16_t order_first;    /* IN_ORDER: the oldest buffer in flight */
+    uint16_t order_last;
+    uint16_t order_count;
     struct vq_packed_tail first; /* packed: of the slot that publish makes visible */
     bool signal_always;          /* after a start in mid-ring: one spurious signal loses nothing */
 };
@@ -125,7 +139,8 @@ uint16_t vq_device_used_index(const struct vq_device_config *config);
 size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[], size_t count);
 
 /*
- * Gives buffers back. The driver does not see them before vq_device_publish.
+ * Gives buffers back, in any order. The driver does not see them before
+ * vq_device_publish; with IN_ORDER, not before those popped earlier.
  * VQ_ERR_RANGE when an id is not one that pop gave and push has not yet taken:
  * that one and those after it are not given back.
  */

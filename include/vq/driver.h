@@ -47,7 +47,8 @@ struct vq_driver_slot {
 };
 
 struct vq_driver_config {
-    /* Negotiated features. RING_PACKED chooses the format, INDIRECT_DESC and EVENT_IDX the rest. */
+    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX and IN_ORDER
+     * are obeyed, the rest is not the queue's business. */
     struct vq_features features;
     /* A legacy (pre-1.0) ring of a big-endian driver; false for every other. */
     bool big_endian;
@@ -82,16 +83,24 @@ struct vq_driver_queue {
     uint8_t variant;
     bool event_idx;
     bool strict;
+    bool in_order;
     uint8_t broken;
     /* Moved by add and publish. */
     uint16_t free_head;
     uint16_t free_count;
+    uint16_t added;          /* descriptors of buffers that were added and not published */
+    uint16_t last_added;     /* the last of them; each names the one before */
     uint16_t next_available; /* where the next head goes */
     uint16_t published_available;
     struct vq_packed_tail first; /* packed: of the slot that publish makes visible */
     /* Moved by get. */
     uint16_t next_used;
     uint16_t seen_used; /* used idx as last read */
+    /* With IN_ORDER, the used element that stands for several buffers. */
+    bool batch_open;
+    uint16_t batch_next; /* the oldest buffer in flight */
+    uint16_t batch_last;
+    uint32_t batch_written;
 };
 
 struct vq_done {
@@ -123,6 +132,12 @@ int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[],
  * available buffer notification. One call serves a whole batch.
  */
 bool vq_driver_publish(struct vq_driver_queue *q);
+
+/*
+ * Forgets what was added since the last publish, as if it had never been: for
+ * callers that find in the middle of a batch that they cannot go on.
+ */
+void vq_driver_rollback(struct vq_driver_queue *q);
 
 /* Takes up to `count` used buffers; their ids are free again. Returns how many. */
 size_t vq_driver_get(struct vq_driver_queue *q, struct vq_done done[], size_t count);

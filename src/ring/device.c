@@ -11,6 +11,7 @@
 enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config)
 {
     bool packed = vq_feature(&config->features, VQ_F_RING_PACKED);
+    bool in_order = vq_feature(&config->features, VQ_F_IN_ORDER);
     enum vq_variant variant = vq_variant_of(packed, config->big_endian);
     const uint16_t fresh = packed ? VQ_PACKED_WRAP : 0;
 
@@ -22,7 +23,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
                    (config->next_used & VQ_PACKED_SLOT) >= config->size))
         return VQ_ERR_RANGE;
     if (!config->descriptor_area || !config->driver_area || !config->device_area ||
-        !config->memory || !config->in_flight)
+        !config->memory || !config->in_flight || (in_order && !config->order))
         return VQ_ERR_INVALID;
     if (!vq_aligned(config->descriptor_area, 16) ||
         !vq_aligned(config->driver_area, packed ? 4 : 2) || !vq_aligned(config->device_area, 4))
@@ -34,6 +35,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         .device_area = config->device_area,
         .memory = config->memory,
         .in_flight = config->in_flight,
+        .order = in_order ? config->order : NULL,
         .size = config->size,
         .variant = (uint8_t)variant,
         .indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC),
@@ -66,14 +68,25 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
         uint16_t id = used[i].id;
         if (id >= q->size || q->in_flight[id] == 0)
             return VQ_ERR_RANGE;
-        VQ_BY_VARIANT(q, push_one, &used[i]);
-        q->in_flight[id] = 0;
+        if (q->order) {
+            if (!vq_order_finish(q, &used[i]))
+                return VQ_ERR_RANGE;
+        } else {
+            VQ_BY_VARIANT(q, put, &used[i], 1, q->in_flight[id]);
+            q->in_flight[id] = 0;
+        }
     }
     return VQ_OK;
 }
 
 bool vq_device_publish(struct vq_device_queue *q)
 {
+    if (q->order) {
+        struct vq_used used;
+        uint16_t buffers, descriptors;
+        while ((buffers = vq_order_run(q, &used, &descriptors)) != 0)
+            VQ_BY_VARIANT(q, put, &used, buffers, descriptors);
+    }
     return VQ_BY_VARIANT(q, publish_used);
 }
 

@@ -8,6 +8,7 @@
 #ifndef VQ_RING_DEVICE_PACKED_H
 #define VQ_RING_DEVICE_PACKED_H
 
+#include "device_order.h"
 #include "device_walk.h"
 #include "packed.h"
 
@@ -102,18 +103,23 @@ VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const 
         q->in_flight[buffer->id] = slots;
         q->outstanding = (uint16_t)(q->outstanding + slots);
         q->next_available = vq_packed_advance(at, slots, q->size);
+        if (q->order)
+            vq_order_take(q, buffer);
     }
     return n;
 }
 
-/* PACKED-DEV-USEDDESC-01, -02. The first slot of a batch waits for publish. */
-VQ_BODY void vq_packed_push_one(struct vq_device_queue *q, const struct vq_used *used)
+/* PACKED-DEV-USEDDESC-01, -02: one used descriptor for the slots that it covers. The first of
+ * a batch waits for publish. */
+VQ_BODY void vq_packed_put(struct vq_device_queue *q, const struct vq_used *used, uint16_t buffers,
+                           uint16_t slots)
 {
-    uint16_t at = q->next_used, slots = q->in_flight[used->id];
+    uint16_t at = q->next_used;
     struct vq_packed_tail t = {
         used->written, used->id,
         (uint16_t)(vq_packed_used_flags(at) | (used->written ? VQ_DESC_WRITE : 0))};
 
+    (void)buffers;
     if (at == q->published_used)
         q->first = t;
     else

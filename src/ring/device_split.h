@@ -8,6 +8,7 @@
 #ifndef VQ_RING_DEVICE_SPLIT_H
 #define VQ_RING_DEVICE_SPLIT_H
 
+#include "device_order.h"
 #include "device_walk.h"
 
 VQ_BODY enum vq_broken vq_split_walk(struct vq_device_queue *q, uint16_t head,
@@ -88,19 +89,24 @@ VQ_BODY size_t vq_split_pop(struct vq_device_queue *q, struct vq_buffer *const b
         }
         q->in_flight[head] = 1;
         q->outstanding++;
+        if (q->order)
+            vq_order_take(q, buffer);
         q->next_available++;
     }
     return n;
 }
 
-VQ_BODY void vq_split_push_one(struct vq_device_queue *q, const struct vq_used *used, bool big)
+/* One used element for `buffers` of them, of which it names the last. */
+VQ_BODY void vq_split_put(struct vq_device_queue *q, const struct vq_used *used, uint16_t buffers,
+                          uint16_t descriptors, bool big)
 {
     uint8_t *slot = vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
 
+    (void)descriptors;
     vq_store32(slot, used->id, big);
     vq_store32(slot + 4, used->written, big);
-    q->next_used++;
-    q->outstanding--;
+    q->next_used = (uint16_t)(q->next_used + buffers);
+    q->outstanding = (uint16_t)(q->outstanding - buffers);
 }
 
 VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)

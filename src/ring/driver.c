@@ -41,6 +41,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .variant = (uint8_t)variant,
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
         .strict = config->strict,
+        .in_order = vq_feature(&config->features, VQ_F_IN_ORDER),
         .free_count = size,
         .next_available = packed ? VQ_PACKED_WRAP : 0,
         .published_available = packed ? VQ_PACKED_WRAP : 0,
@@ -68,6 +69,31 @@ int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[],
 bool vq_driver_publish(struct vq_driver_queue *q)
 {
     return VQ_BY_VARIANT(q, publish_available);
+}
+
+void vq_driver_rollback(struct vq_driver_queue *q)
+{
+    if (q->in_order) {
+        uint16_t back = (uint16_t)(q->size - q->added);
+        uint16_t first = vq_in_order_after(q, q->free_head, back), id = first;
+
+        q->free_count = (uint16_t)(q->free_count + q->added);
+        while (q->added != 0) {
+            uint16_t count = q->slots[id].count;
+            q->slots[id].count = 0;
+            q->added = (uint16_t)(q->added - count);
+            id = vq_in_order_after(q, id, count);
+        }
+        q->free_head = first;
+    }
+    while (q->added != 0) {
+        uint16_t id = q->last_added;
+        q->last_added = q->slots[vq_chain_tail(q, id)].next;
+        q->added = (uint16_t)(q->added - q->slots[id].count);
+        vq_release(q, id);
+    }
+    VQ_BY_VARIANT(q, withdraw);
+    q->next_available = q->published_available;
 }
 
 size_t vq_driver_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)

@@ -7,7 +7,7 @@
 
 #include <vq/driver.h>
 
-#include "split.h"
+#include "variant.h"
 
 VQ_BODY void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
 {
@@ -42,12 +42,9 @@ VQ_BODY uint64_t vq_indirect_address(const struct vq_driver_queue *q, uint16_t i
     return q->indirect_address + vq_indirect_offset(q, id);
 }
 
-/*
- * May this buffer go into the ring now? Gives the descriptors that it needs there,
- * and notes how much the device may write to the id that it will get.
- */
+/* May this buffer go into the ring now? Gives the descriptors that it needs there. */
 VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elements[],
-                         unsigned readable, unsigned writable, uint16_t *need)
+                         unsigned readable, unsigned writable, uint16_t *need, uint32_t *limit)
 {
     unsigned count = readable + writable;
     unsigned slots = vq_add_indirect(q, count) ? 1 : count;
@@ -70,9 +67,56 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
     if (bytes > UINT64_C(1) << 32)
         return VQ_ERR_RANGE;
     *need = (uint16_t)slots;
-    q->slots[q->free_head].writable =
-        writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
+    *limit = writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
     return VQ_OK;
+}
+
+/*
+ * Notes a buffer that was put into the ring. While it is in flight, `next` of its
+ * last slot is free to name the buffer added before it, which makes rollback cheap.
+ * With IN_ORDER the slots stay a ring, and nothing is ever relinked.
+ */
+VQ_BODY void vq_add_note(struct vq_driver_queue *q, uint16_t id, uint16_t tail, uint16_t need,
+                         uint32_t limit)
+{
+    q->slots[id].count = need;
+    q->slots[id].writable = limit;
+    q->free_head = q->slots[tail].next;
+    q->free_count = (uint16_t)(q->free_count - need);
+    q->added = (uint16_t)(q->added + need);
+    if (!q->in_order) {
+        q->slots[tail].next = q->last_added;
+        q->last_added = id;
+    }
+}
+
+/* The slot whose `next` is not part of the buffer: ids of a packed ring have one slot each. */
+VQ_BODY uint16_t vq_chain_tail(const struct vq_driver_queue *q, uint16_t id)
+{
+    uint16_t tail = id;
+
+    if (q->variant != VQ_VARIANT_PACKED)
+        for (uint16_t i = 1; i < q->slots[id].count; i++)
+            tail = q->slots[tail].next;
+    return tail;
+}
+
+/* Gives the descriptors of a buffer back: a chain in a split ring, its id in a packed one. */
+VQ_BODY void vq_release(struct vq_driver_queue *q, uint16_t id)
+{
+    uint16_t count = q->slots[id].count, tail = vq_chain_tail(q, id);
+
+    q->slots[id].count = 0;
+    q->slots[tail].next = q->free_head;
+    q->free_head = id;
+    q->free_count = (uint16_t)(q->free_count + count);
+}
+
+/* The id after this one in a queue that goes round its slots in order. */
+VQ_BODY uint16_t vq_in_order_after(const struct vq_driver_queue *q, uint16_t id, uint16_t count)
+{
+    uint32_t next = (uint32_t)id + count;
+    return (uint16_t)(next >= q->size ? next - q->size : next);
 }
 
 /*
@@ -101,6 +145,38 @@ VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t writ
     done->written = written < limit ? written : limit;
     done->reported = written;
     return true;
+}
+
+/* IN_ORDER: notes a used element, which stands for all buffers up to the one it names. */
+VQ_BODY bool vq_batch_begin(struct vq_driver_queue *q, uint32_t id, uint32_t written)
+{
+    struct vq_done last;
+
+    if (!vq_done_check(q, id, written, &last))
+        return false;
+    q->batch_open = true;
+    q->batch_last = (uint16_t)id;
+    q->batch_written = written;
+    return true;
+}
+
+/*
+ * The next buffer of the batch: all but the last are completely used
+ * (SPLIT-DRV-INORDER-01, PACKED-DRV-INORDER-01). Gives its descriptors, 0 if the
+ * batch goes beyond what is outstanding.
+ */
+VQ_BODY uint16_t vq_batch_next(struct vq_driver_queue *q, struct vq_done *done)
+{
+    uint16_t id = q->batch_next, count = q->slots[id].count;
+    bool last = id == q->batch_last;
+
+    if (!vq_done_check(q, id, last ? q->batch_written : q->slots[id].writable, done))
+        return 0;
+    q->slots[id].count = 0;
+    q->free_count = (uint16_t)(q->free_count + count);
+    q->batch_next = vq_in_order_after(q, id, count);
+    q->batch_open = !last;
+    return count;
 }
 
 #endif

@@ -43,8 +43,11 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
                           unsigned readable, unsigned writable)
 {
     unsigned count = readable + writable;
-    uint16_t need, id = q->free_head, at = q->next_available;
-    int error = vq_add_check(q, elements, readable, writable, &need);
+    uint16_t need, at = q->next_available;
+    /* With IN_ORDER the first slot names the buffer: free_head goes round with `at`. */
+    uint16_t id = q->free_head;
+    uint32_t limit;
+    int error = vq_add_check(q, elements, readable, writable, &need, &limit);
 
     if (error != VQ_OK)
         return error;
@@ -61,9 +64,9 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
         }
     }
     q->next_available = at;
-    q->free_count = (uint16_t)(q->free_count - need);
-    q->free_head = q->slots[id].next;
-    q->slots[id].count = need;
+    vq_add_note(q, id, id, need, limit);
+    if (q->in_order)
+        q->free_head = at & VQ_PACKED_SLOT;
     return id;
 }
 
@@ -76,50 +79,81 @@ VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
     /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
     vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
     q->published_available = now;
+    q->added = 0;
 
     /* PACKED-DRV-SUPPLY-03; pairs with the device's, between its wish and its last look. */
     vq_full_fence();
     return vq_packed_wanted(q->device_area, q->event_idx, before, now, q->size);
 }
 
-/* Is the next slot used? Nothing can be, of what was never published. */
+/* Is a buffer used? None can be of which nothing was published. */
 VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
 {
     uint16_t at = q->next_used;
 
-    return !q->broken && at != q->published_available &&
+    if (q->broken || at == q->published_available)
+        return false;
+    return q->batch_open ||
            vq_packed_is(vq_observe16(vq_packed_slot(q->descriptors, at) + 14, false),
                         vq_packed_used_flags(at));
+}
+
+/* Takes one used buffer; gives the slots that it covered, 0 if there is none. */
+VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *done)
+{
+    uint16_t at = q->next_used, slots;
+
+    if (!q->batch_open) {
+        struct vq_packed_tail t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
+        /* PACKED-DRV-USEDDESC-01 */
+        uint32_t written = t.flags & VQ_DESC_WRITE ? t.bytes : 0;
+
+        if (!vq_packed_is(t.flags, vq_packed_used_flags(at)))
+            return 0;
+        if (!q->in_order) {
+            if (!vq_done_check(q, t.id, written, done))
+                return 0;
+            slots = q->slots[t.id].count;
+            vq_release(q, t.id);
+            return slots;
+        }
+        if (!vq_batch_begin(q, t.id, written))
+            return 0;
+    }
+    return vq_batch_next(q, done);
 }
 
 VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)
 {
     size_t n;
 
-    for (n = 0; n < count && !q->broken; n++) {
-        uint16_t at = q->next_used, slots;
-        struct vq_packed_tail t;
+    for (n = 0; n < count && !q->broken && q->next_used != q->published_available; n++) {
+        uint16_t left = vq_packed_distance(q->next_used, q->published_available, q->size);
+        uint16_t slots = vq_packed_get_one(q, &done[n]);
 
-        if (at == q->published_available)
+        if (slots == 0)
             break;
-        t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
-        if (!vq_packed_is(t.flags, vq_packed_used_flags(at)))
-            break;
-        /* PACKED-DRV-USEDDESC-01 */
-        if (!vq_done_check(q, t.id, t.flags & VQ_DESC_WRITE ? t.bytes : 0, &done[n]))
-            break;
-        slots = q->slots[t.id].count;
-        if (slots > vq_packed_distance(at, q->published_available, q->size)) {
+        /* Of what was added and not yet published, nothing can be used. */
+        if (slots > left || (slots == left && q->batch_open)) {
             vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
             break;
         }
-        q->next_used = vq_packed_advance(at, slots, q->size);
-        q->slots[t.id].count = 0;
-        q->slots[t.id].next = q->free_head;
-        q->free_head = t.id;
-        q->free_count = (uint16_t)(q->free_count + slots);
+        q->next_used = vq_packed_advance(q->next_used, slots, q->size);
     }
     return n;
+}
+
+/*
+ * All slots of a batch but the first carry their flags already. Whoever rolls the
+ * batch back must make them look as they did: used, a round ago.
+ */
+VQ_BODY void vq_packed_withdraw(struct vq_driver_queue *q)
+{
+    for (uint16_t at = q->published_available; at != q->next_available;
+         at = vq_packed_advance(at, 1, q->size))
+        vq_packed_store(
+            vq_packed_slot(q->descriptors, at),
+            (struct vq_packed_tail){.flags = vq_packed_used_flags(at ^ VQ_PACKED_WRAP)});
 }
 
 VQ_BODY void vq_packed_want_signals(struct vq_driver_queue *q, bool wanted)

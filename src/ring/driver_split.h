@@ -12,9 +12,9 @@
 #include "driver_add.h"
 
 /* Fills the table of `head` and the one descriptor that points to it. */
-VQ_BODY uint16_t vq_split_fill_indirect(struct vq_driver_queue *q, uint16_t head,
-                                        const struct vq_element elements[], unsigned readable,
-                                        unsigned count, bool big)
+VQ_BODY uint16_t vq_split_fill_table(struct vq_driver_queue *q, uint16_t head,
+                                     const struct vq_element elements[], unsigned readable,
+                                     unsigned count, bool big)
 {
     uint8_t *table = vq_indirect_table(q, head);
 
@@ -25,41 +25,41 @@ VQ_BODY uint16_t vq_split_fill_indirect(struct vq_driver_queue *q, uint16_t head
     vq_descriptor_store((uint8_t *)q->descriptors + (size_t)head * VQ_DESC_BYTES,
                         vq_indirect_address(q, head), count * VQ_DESC_BYTES, VQ_DESC_INDIRECT, 0,
                         big);
-    return q->slots[head].next;
+    return head;
 }
 
-/* Fills a chain from `head` on; returns the first descriptor that is free after it. */
+/* Fills a chain from `head` on; returns its last descriptor. */
 VQ_BODY uint16_t vq_split_fill_chain(struct vq_driver_queue *q, uint16_t head,
                                      const struct vq_element elements[], unsigned readable,
                                      unsigned count, bool big)
 {
     uint16_t i = head;
 
-    for (unsigned k = 0; k < count; k++) {
+    for (unsigned k = 0;; k++) {
         uint16_t next = q->slots[i].next;
         vq_descriptor_store((uint8_t *)q->descriptors + (size_t)i * VQ_DESC_BYTES,
                             elements[k].address, elements[k].bytes,
                             vq_element_flags(k, readable, count - 1),
                             (uint16_t)(k + 1 == count ? 0 : next), big);
+        if (k + 1 == count)
+            return i;
         i = next;
     }
-    return i;
 }
 
 VQ_BODY int vq_split_add(struct vq_driver_queue *q, const struct vq_element elements[],
                          unsigned readable, unsigned writable, bool big)
 {
     unsigned count = readable + writable;
-    uint16_t need, head = q->free_head;
-    int error = vq_add_check(q, elements, readable, writable, &need);
+    uint16_t need, tail, head = q->free_head;
+    uint32_t limit;
+    int error = vq_add_check(q, elements, readable, writable, &need, &limit);
 
     if (error != VQ_OK)
         return error;
-    q->free_head = vq_add_indirect(q, count)
-                       ? vq_split_fill_indirect(q, head, elements, readable, count, big)
-                       : vq_split_fill_chain(q, head, elements, readable, count, big);
-    q->free_count = (uint16_t)(q->free_count - need);
-    q->slots[head].count = need;
+    tail = vq_add_indirect(q, count) ? vq_split_fill_table(q, head, elements, readable, count, big)
+                                     : vq_split_fill_chain(q, head, elements, readable, count, big);
+    vq_add_note(q, head, tail, need, limit);
     vq_store16(vq_avail_slot(q->driver_area, q->next_available & (uint16_t)(q->size - 1)), head,
                big);
     q->next_available++;
@@ -75,6 +75,7 @@ VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
     /* SPLIT-DRV-SUPPLY-05 */
     vq_publish16(vq_ring_idx(q->driver_area), now, big);
     q->published_available = now;
+    q->added = 0;
 
     /* SPLIT-DRV-SUPPLY-06; pairs with the device's, between its wish and its last look at idx. */
     vq_full_fence();
@@ -101,16 +102,30 @@ VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
     return q->broken ? 0 : n;
 }
 
-VQ_BODY void vq_split_release(struct vq_driver_queue *q, uint16_t head)
+VQ_BODY bool vq_split_get_one(struct vq_driver_queue *q, struct vq_done *done, bool big)
 {
-    uint16_t count = q->slots[head].count, tail = head;
+    const uint8_t *element = vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
 
-    for (uint16_t i = 1; i < count; i++)
-        tail = q->slots[tail].next;
-    q->slots[head].count = 0;
-    q->slots[tail].next = q->free_head;
-    q->free_head = head;
-    q->free_count = (uint16_t)(q->free_count + count);
+    if (!q->batch_open) {
+        uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);
+
+        if (!q->in_order) {
+            if (!vq_done_check(q, id, written, done))
+                return false;
+            vq_release(q, (uint16_t)id);
+            return true;
+        }
+        if (!vq_batch_begin(q, id, written))
+            return false;
+    }
+    if (vq_batch_next(q, done) == 0)
+        return false;
+    /* The index did not move as far as the batch claims to reach. */
+    if (q->batch_open && (uint16_t)(q->next_used + 1) == q->seen_used) {
+        vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
+        return false;
+    }
+    return true;
 }
 
 VQ_BODY size_t vq_split_get(struct vq_driver_queue *q, struct vq_done done[], size_t count,
@@ -121,17 +136,16 @@ VQ_BODY size_t vq_split_get(struct vq_driver_queue *q, struct vq_done done[], si
 
     if (count > used)
         count = used;
-    for (n = 0; n < count; n++) {
-        const uint8_t *element =
-            vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
-        uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);
-
-        if (!vq_done_check(q, id, written, &done[n]))
-            break;
-        vq_split_release(q, (uint16_t)id);
+    for (n = 0; n < count && vq_split_get_one(q, &done[n], big); n++)
         q->next_used++;
-    }
     return n;
+}
+
+/* Nothing of an unpublished batch can be seen in a split ring. */
+VQ_BODY void vq_split_withdraw(struct vq_driver_queue *q, bool big)
+{
+    (void)q;
+    (void)big;
 }
 
 /* SPLIT-DRV-USEDSUPP-01 to -04: flags without EVENT_IDX, used_event with it. */
