@@ -14,7 +14,10 @@ export LC_ALL=C
 # Job control messages ("Killed") are no news to those who did the killing.
 set +m
 
-VQ=${VQ:-$repo/build/vq}
+# BUILD is the build directory, below the repository or absolute.
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$repo/$BUILD
+VQ=${VQ:-$BUILD/vq}
 
 # --- Work directory ------------------------------------------------------------------------------
 
@@ -82,13 +85,13 @@ server_start() {
         ${SERVER_WRAP:-} "$VQ" serve blk --socket-path socket "${backing[@]}" "$@" </dev/null >server.log 2>&1 &
         ;;
     qemu-storage-daemon)
-        local writable=on more=""
+        local writable=on more=",num-queues=4"
         while [ $# -gt 0 ]; do
             case $1 in
             --read-only) writable=off ;;
-            --num-queues) more+=",num-queues=$2"; shift ;;
+            --num-queues) more=${more/=4/=$2}; shift ;;
             --logical-block-size) more+=",logical-block-size=$2"; shift ;;
-            --serial) shift ;;
+            --queue-size) shift ;; # a limit, which is the front end's matter there
             *) return 77 ;;
             esac
             shift
@@ -120,6 +123,10 @@ server_stop() {
     server_pid=""
     [ "$status" -eq 0 ] || { why="the server ended with status $status: $(tail -n 3 server.log)"; return 1; }
     [ ! -e socket ] || { why="the server left its socket behind"; return 1; }
+    if grep -q ' is broken: ' server.log; then
+        why="the server called a queue broken: $(grep -m 1 ' is broken: ' server.log)"
+        return 1
+    fi
     # Sanitizers speak on standard error, and need not change the status.
     if grep -qE 'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:' server.log; then
         why="a sanitizer spoke: $(grep -m 1 -E 'Sanitizer|runtime error:' server.log)"
@@ -241,6 +248,12 @@ uml_memory_dir() {
 # uml_initramfs OUT
 uml_initramfs() { "$repo/scripts/initramfs" "$1" "$(uml_modules)" virtio_blk ext4; }
 
+# uml-exec hides register state that User-mode Linux cannot handle. What it hides is not kept over a
+# page fault: the guest's C library is told, in its environment, to do without.
+uml=(linux.uml)
+[ -x "$BUILD/scripts/guest/uml-exec" ] && uml=("$BUILD/scripts/guest/uml-exec" linux.uml)
+uml_libc="GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW"
+
 # uml_start INITRAMFS JOB [kernel parameter...]: boots on ./socket; guest_pid is its process group.
 uml_start() {
     local initramfs=$1 job=$2 memory
@@ -250,8 +263,8 @@ uml_start() {
     rm -rf uml.dir
     mkdir uml.dir
     : >console
-    TMPDIR=$memory setsid linux.uml mem=128M initrd=initramfs virtio_uml.device=socket:2 con=null \
-        con0=null,fd:1 quiet panic=-1 uml_dir=uml.dir vq.do="$job" "$@" </dev/null >console 2>&1 &
+    TMPDIR=$memory setsid "${uml[@]}" mem=128M initrd=initramfs virtio_uml.device=socket:2 con=null \
+        con0=null,fd:1 quiet panic=-1 uml_dir=uml.dir "$uml_libc" vq.do="$job" "$@" </dev/null >console 2>&1 &
     guest_pid=$!
 }
 
