@@ -230,7 +230,7 @@ uml_modules() { echo "/usr/lib/uml/modules/$(linux.uml --version 2>/dev/null)"; 
 uml_memory_dir() {
     local dir probe
     for dir in /dev/shm "${TMPDIR:-/tmp}" /tmp "$work" /var/tmp "${XDG_RUNTIME_DIR:-/tmp}"; do
-        [ -d "$dir" ] && [ -w "$dir" ] || continue
+        if [ ! -d "$dir" ] || [ ! -w "$dir" ]; then continue; fi
         [ "$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')" -ge 200000 ] || continue
         probe=$(mktemp "$dir/vq-exec.XXXXXX" 2>/dev/null) || continue
         printf '#!/bin/sh\nexit 0\n' >"$probe"

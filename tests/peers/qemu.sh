@@ -2,6 +2,7 @@
 # tests/peers/qemu.sh: QEMU's vhost-user front end and Debian's cloud kernel inside it, against
 # vq serve blk. QEMU translates (TCG), so no KVM is needed and a boot takes 4 to 12 seconds.
 # Prints TAP. QUICK=1 takes a few cases, ONLY=text those whose name has it.
+# shellcheck source=tests/peers/tap.sh
 . "$(dirname "$0")/tap.sh"
 guest_workdir
 limit=60

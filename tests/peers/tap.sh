@@ -6,6 +6,9 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=scripts/guest/lib.sh
 . "$repo/scripts/guest/lib.sh"
 
+# What vq blk verify wants to hear before it overwrites a disk.
+vq_verify=()
+
 tap_count=0 tap_passed=0 tap_failed=0 tap_skipped=0
 why=""
 
