@@ -2,6 +2,7 @@
  * `vq layout` as its users see it: the program is run, and what it prints is compared
  * to the byte or read back. argv[1] is the program.
  */
+#define _GNU_SOURCE
 #include "test.h"
 
 #include <stdio.h>
