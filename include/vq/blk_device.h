@@ -4,7 +4,7 @@
  *
  *     struct vq_blk_device dev;
  *     struct vq_blk_device_config config = {
- *         .capacity = sectors, .queue_count = 4, .queue_size = 256, .lanes = lanes, ...};
+ *         .capacity = sectors, .queue_count = 4, .queue_size = 256, .lanes = lanes};
  *     vq_blk_device_init(&dev, &config, memory, vq_blk_device_bytes(&config));
  *     ... give &dev.model to a transport ...
  *
@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vq/blk.h>
 #include <vq/blk_lane.h>
 #include <vq/device.h>
 #include <vq/error.h>
@@ -40,8 +41,7 @@
 extern "C" {
 #endif
 
-#define VQ_BLK_SERIAL_BYTES 20u
-#define VQ_BLK_FILL_MAX     (UINT32_C(1) << 20)
+#define VQ_BLK_FILL_MAX (UINT32_C(1) << 20)
 
 struct vq_blk_device_config {
     uint64_t capacity;  /* in sectors of 512 bytes, whatever block_size says */
@@ -66,7 +66,7 @@ struct vq_blk_device_config {
 
     uint16_t queue_count; /* 1 to 65535; MQ is offered from 2 */
     uint16_t queue_size;  /* the largest that a driver may choose */
-    /* Requests in flight per queue; what comes beyond them waits in the ring. 0: queue_size. */
+    /* Requests in flight per queue; what comes beyond waits in the ring. 0: queue_size. */
     uint16_t requests;
     /* Data segments of a request; offered as SEG_MAX. 0: queue_size - 2 (at least 1), the most
      * that a chain can carry. */
@@ -79,51 +79,51 @@ struct vq_blk_device_config {
 
     /* Features not to offer, whatever the above says (VERSION_1 among them: a legacy device). */
     struct vq_features without;
-    /* `queue_count` lanes; must outlive the device. The array itself is copied. */
+    /* `queue_count` lanes, which must outlive the device; the array is read at init only. */
     struct vq_blk_lane *const *lanes;
 };
 
-/* Private; here so that its size is known. */
+/* Private from here on; the structs are here so that callers can place a device. */
 struct vq_blk_request {
-    struct vq_buffer buffer;
+    struct vq_buffer buffer; /* first: the free stack holds these */
     struct vq_blk_io io;
     uint8_t *status; /* where the status byte goes */
-    uint64_t fill;   /* writable bytes before the status that io does not fill */
+    bool reads;      /* io.segments are the writable data; io.bytes of them are not written */
     uint32_t range;  /* DISCARD, WRITE_ZEROES: the next range to do */
     uint32_t ranges; /* and how many there are */
-    struct vq_blk_request *next_free;
-    struct vq_segment *segments; /* `segments` elements of the configuration */
 };
 
 #define VQ_BLK_BATCH 32u
 
 struct vq_blk_queue {
     struct vq_device_queue ring;
-    struct vq_blk_device *device;
+    const struct vq_blk_device *device;
     struct vq_blk_lane *lane;
-    struct vq_blk_request *free;
-    uint32_t free_count;
-    uint32_t used_count;
-    uint16_t in_flight; /* popped and not yet pushed */
-    uint8_t legacy;
-    uint8_t big_endian; /* the header of a legacy driver's request */
-    bool running;
+    struct vq_buffer **free; /* [free_top, requests): not in flight; last given back comes first */
     struct vq_blk_request *requests;
-    uint16_t *heads;
+    uint16_t *in_flight;
+    uint32_t free_top;
+    uint32_t at_lane; /* submitted and not yet reaped */
+    uint32_t used_count;
+    uint32_t features; /* negotiated, of the type */
+    bool running;
+    bool legacy;
+    bool big_endian; /* of a legacy driver's requests */
+    bool durable;    /* in this run, writes are committed before they complete */
     struct vq_used used[VQ_BLK_BATCH];
 };
 
 struct vq_blk_device {
     struct vq_device_model model;
+    struct vq_blk_device_config config; /* defaults filled in */
     struct vq_features offered;
     struct vq_features accepted;
-    struct vq_blk_device_config config;
-    uint8_t serial[VQ_BLK_SERIAL_BYTES];
+    uint8_t *queues; /* vq_blk_queue_at knows how they lie */
+    size_t queue_stride;
+    uint8_t serial[VQ_BLK_ID_BYTES];
     bool negotiated;
     bool legacy_big_endian;
-    _Atomic uint8_t writeback; /* the config field: written by control, read by queues */
-    struct vq_blk_queue *queues;
-    size_t queue_stride;
+    uint8_t writeback; /* the config field: written by control, read by queues, atomically */
 };
 
 /* Bytes of memory that vq_blk_device_init needs for this configuration; 0 if it makes no sense. */
