@@ -28,6 +28,8 @@
 extern "C" {
 #endif
 
+struct vq_blk_lane;
+
 enum vq_blk_io_type {
     VQ_BLK_IO_READ,
     VQ_BLK_IO_WRITE,
@@ -55,10 +57,9 @@ struct vq_blk_io {
     uint64_t bytes;
     /* For the lane's own use, from submit to reap. */
     struct vq_blk_io *next;
+    struct vq_blk_lane *lane;
     uint32_t stage;
 };
-
-struct vq_blk_lane;
 
 struct vq_blk_lane_ops {
     const char *name; /* "io_uring" */

@@ -6,7 +6,7 @@
  * queue's thread writes, so that queues share no cache line. Trusts the caller,
  * but for numbers that make no sense.
  */
-#include "blk_internal.h"
+#include "blk_device.h"
 
 #define VQ_BLK_ALIGN          64u
 #define VQ_BLK_SEGMENTS_SPARE 8u

@@ -5,7 +5,7 @@
  * All here runs on the control thread while queues may run on others. The only
  * field that they share is `writeback`, one byte, which is atomic.
  */
-#include "blk_internal.h"
+#include "blk_device.h"
 
 /* Up to and with unused1: what lies beyond belongs to features that are never offered. */
 #define VQ_BLK_SHOWN_BYTES 60u

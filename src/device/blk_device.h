@@ -1,10 +1,10 @@
 /*
  * What the files of the block device share. blk_device.c makes the device,
- * blk_config.c negotiates and shows the configuration space, blk_queue.c moves
- * buffers between ring and lane, blk_request.c knows what a request means.
+ * blk_device_config.c negotiates and shows the configuration space, blk_device_queue.c moves
+ * buffers between ring and lane, blk_device_request.c knows what a request means.
  */
-#ifndef VQ_DEVICE_BLK_INTERNAL_H
-#define VQ_DEVICE_BLK_INTERNAL_H
+#ifndef VQ_DEVICE_BLK_DEVICE_H
+#define VQ_DEVICE_BLK_DEVICE_H
 
 #include <vq/blk.h>
 #include <vq/blk_device.h>
@@ -43,7 +43,7 @@ enum vq_blk_next vq_blk_request_begin(const struct vq_blk_queue *q, struct vq_bl
 enum vq_blk_next vq_blk_request_resume(const struct vq_blk_queue *q, struct vq_blk_request *r,
                                        uint32_t *written);
 
-/* blk_config.c */
+/* blk_device_config.c */
 struct vq_features vq_blk_offer(const struct vq_blk_device_config *config);
 uint8_t vq_blk_writeback_default(const struct vq_blk_device *dev);
 bool vq_blk_writes_durable(const struct vq_blk_device *dev);
@@ -56,7 +56,7 @@ enum vq_error vq_blk_write_config(struct vq_device_model *model, uint32_t offset
                                   uint32_t count);
 void vq_blk_reset(struct vq_device_model *model);
 
-/* blk_queue.c */
+/* blk_device_queue.c */
 uint16_t vq_blk_queue_count(const struct vq_device_model *model);
 uint16_t vq_blk_queue_size_max(const struct vq_device_model *model, uint16_t index);
 enum vq_error vq_blk_queue_start(struct vq_device_model *model, uint16_t index,

@@ -5,7 +5,7 @@
  * Never waits but in queue_stop. Every buffer that was popped goes back exactly
  * once: it is either on the free stack, at the lane, or in the hands of a round.
  */
-#include "blk_internal.h"
+#include "blk_device.h"
 
 static struct vq_blk_request *vq_blk_request_of(struct vq_blk_io *io)
 {

@@ -8,7 +8,7 @@
  * room for one.
  */
 #include "../ring/barrier.h"
-#include "blk_internal.h"
+#include "blk_device.h"
 
 /* Begin functions return a status, or this when r->io is set up. */
 #define VQ_BLK_PENDING 0x100u
