@@ -6,7 +6,6 @@
 
 #include "device_packed.h"
 #include "device_split.h"
-#include "variant.h"
 
 enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config)
 {
@@ -15,7 +14,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
     enum vq_variant variant = vq_variant_of(packed, config->big_endian);
     const uint16_t fresh = packed ? VQ_PACKED_WRAP : 0;
 
-    if (variant == VQ_VARIANT_NONE)
+    if (variant == VQ_VARIANT_NONE || !vq_variant_obeys(&config->features))
         return VQ_ERR_UNSUPPORTED;
     if (!vq_variant_size_valid(variant, config->size))
         return VQ_ERR_SIZE;
@@ -68,7 +67,7 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
         uint16_t id = used[i].id;
         if (id >= q->size || q->in_flight[id] == 0)
             return VQ_ERR_RANGE;
-        if (q->order) {
+        if (VQ_HAS_ORDER(q)) {
             if (!vq_order_finish(q, &used[i]))
                 return VQ_ERR_RANGE;
         } else {
@@ -81,7 +80,7 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
 
 bool vq_device_publish(struct vq_device_queue *q)
 {
-    if (q->order) {
+    if (VQ_HAS_ORDER(q)) {
         struct vq_used used;
         uint16_t buffers, descriptors;
         while ((buffers = vq_order_run(q, &used, &descriptors)) != 0)

@@ -103,7 +103,7 @@ VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const 
         q->in_flight[buffer->id] = slots;
         q->outstanding = (uint16_t)(q->outstanding + slots);
         q->next_available = vq_packed_advance(at, slots, q->size);
-        if (q->order)
+        if (VQ_HAS_ORDER(q))
             vq_order_take(q, buffer);
     }
     return n;

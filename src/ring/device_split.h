@@ -89,7 +89,7 @@ VQ_BODY size_t vq_split_pop(struct vq_device_queue *q, struct vq_buffer *const b
         }
         q->in_flight[head] = 1;
         q->outstanding++;
-        if (q->order)
+        if (VQ_HAS_ORDER(q))
             vq_order_take(q, buffer);
         q->next_available++;
     }

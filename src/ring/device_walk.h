@@ -9,7 +9,7 @@
 #include <vq/device.h>
 
 #include "region.h"
-#include "split.h"
+#include "variant.h"
 
 VQ_BODY void vq_device_break_(struct vq_device_queue *q, enum vq_broken reason)
 {
@@ -80,7 +80,7 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
 {
     struct vq_segment whole;
 
-    if (!q->indirect)
+    if (!VQ_MAY_INDIRECT(q))
         return VQ_BROKEN_INDIRECT_REFUSED;
     if (table->indirect)
         return VQ_BROKEN_INDIRECT_NESTED;

@@ -6,7 +6,6 @@
 
 #include "driver_packed.h"
 #include "driver_split.h"
-#include "variant.h"
 
 static void zero(void *area, size_t bytes)
 {
@@ -21,7 +20,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
     enum vq_variant variant = vq_variant_of(packed, config->big_endian);
     uint16_t size = config->size;
 
-    if (variant == VQ_VARIANT_NONE)
+    if (variant == VQ_VARIANT_NONE || !vq_variant_obeys(&config->features))
         return VQ_ERR_UNSUPPORTED;
     if (!vq_variant_size_valid(variant, size))
         return VQ_ERR_SIZE;
@@ -73,7 +72,7 @@ bool vq_driver_publish(struct vq_driver_queue *q)
 
 void vq_driver_rollback(struct vq_driver_queue *q)
 {
-    if (q->in_order) {
+    if (VQ_IS_IN_ORDER(q)) {
         uint16_t back = (uint16_t)(q->size - q->added);
         uint16_t first = vq_in_order_after(q, q->free_head, back), id = first;
 

@@ -24,7 +24,7 @@ VQ_BODY uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
 /* A buffer of one element gains nothing from a table. */
 VQ_BODY bool vq_add_indirect(const struct vq_driver_queue *q, unsigned count)
 {
-    return count > 1 && count <= q->indirect_entries;
+    return VQ_WITH_INDIRECT && count > 1 && count <= q->indirect_entries;
 }
 
 VQ_BODY size_t vq_indirect_offset(const struct vq_driver_queue *q, uint16_t id)
@@ -84,7 +84,7 @@ VQ_BODY void vq_add_note(struct vq_driver_queue *q, uint16_t id, uint16_t tail, 
     q->free_head = q->slots[tail].next;
     q->free_count = (uint16_t)(q->free_count - need);
     q->added = (uint16_t)(q->added + need);
-    if (!q->in_order) {
+    if (!VQ_IS_IN_ORDER(q)) {
         q->slots[tail].next = q->last_added;
         q->last_added = id;
     }

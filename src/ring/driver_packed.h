@@ -65,7 +65,7 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
     }
     q->next_available = at;
     vq_add_note(q, id, id, need, limit);
-    if (q->in_order)
+    if (VQ_IS_IN_ORDER(q))
         q->free_head = at & VQ_PACKED_SLOT;
     return id;
 }
@@ -93,7 +93,7 @@ VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
 
     if (q->broken || at == q->published_available)
         return false;
-    return q->batch_open ||
+    return VQ_BATCH_OPEN(q) ||
            vq_packed_is(vq_observe16(vq_packed_slot(q->descriptors, at) + 14, false),
                         vq_packed_used_flags(at));
 }
@@ -103,14 +103,14 @@ VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *do
 {
     uint16_t at = q->next_used, slots;
 
-    if (!q->batch_open) {
+    if (!VQ_BATCH_OPEN(q)) {
         struct vq_packed_tail t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
         /* PACKED-DRV-USEDDESC-01 */
         uint32_t written = t.flags & VQ_DESC_WRITE ? t.bytes : 0;
 
         if (!vq_packed_is(t.flags, vq_packed_used_flags(at)))
             return 0;
-        if (!q->in_order) {
+        if (!VQ_IS_IN_ORDER(q)) {
             if (!vq_done_check(q, t.id, written, done))
                 return 0;
             slots = q->slots[t.id].count;
@@ -134,7 +134,7 @@ VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], s
         if (slots == 0)
             break;
         /* Of what was added and not yet published, nothing can be used. */
-        if (slots > left || (slots == left && q->batch_open)) {
+        if (slots > left || (slots == left && VQ_BATCH_OPEN(q))) {
             vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
             break;
         }

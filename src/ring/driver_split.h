@@ -106,10 +106,10 @@ VQ_BODY bool vq_split_get_one(struct vq_driver_queue *q, struct vq_done *done, b
 {
     const uint8_t *element = vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
 
-    if (!q->batch_open) {
+    if (!VQ_BATCH_OPEN(q)) {
         uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);
 
-        if (!q->in_order) {
+        if (!VQ_IS_IN_ORDER(q)) {
             if (!vq_done_check(q, id, written, done))
                 return false;
             vq_release(q, (uint16_t)id);
@@ -121,7 +121,7 @@ VQ_BODY bool vq_split_get_one(struct vq_driver_queue *q, struct vq_done *done, b
     if (vq_batch_next(q, done) == 0)
         return false;
     /* The index did not move as far as the batch claims to reach. */
-    if (q->batch_open && (uint16_t)(q->next_used + 1) == q->seen_used) {
+    if (VQ_BATCH_OPEN(q) && (uint16_t)(q->next_used + 1) == q->seen_used) {
         vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
         return false;
     }

@@ -41,6 +41,7 @@ VQ_ALWAYS_INLINE size_t vq_memory_map_near(const struct vq_memory *memory, uint6
                                            uint64_t bytes, enum vq_access access,
                                            struct vq_segment *segments, size_t room, uint32_t *hint)
 {
+#if !defined(__OPTIMIZE_SIZE__)
     if (*hint < memory->count && bytes != 0 && room != 0) {
         const struct vq_region *r = &memory->regions[*hint];
         if (vq_region_run(r, address, bytes, access) == bytes) {
@@ -49,6 +50,7 @@ VQ_ALWAYS_INLINE size_t vq_memory_map_near(const struct vq_memory *memory, uint6
             return 1;
         }
     }
+#endif
     return vq_memory_map(memory, address, bytes, access, segments, room, hint);
 }
 

@@ -6,9 +6,16 @@
  * VQ_WITH_SPLIT:  split rings, little-endian.
  * VQ_WITH_BIG:    legacy split rings of big-endian drivers.
  * VQ_WITH_PACKED: packed rings.
+ *
+ * And what of the features a build obeys. A queue that was asked for one that was
+ * left out refuses to start.
+ *
+ * VQ_WITH_IN_ORDER, VQ_WITH_INDIRECT
  */
 #ifndef VQ_RING_VARIANT_H
 #define VQ_RING_VARIANT_H
+
+#include <vq/feature.h>
 
 #include "packed.h"
 #include "split.h"
@@ -21,6 +28,13 @@
 #endif
 #ifndef VQ_WITH_PACKED
 #define VQ_WITH_PACKED 1
+#endif
+
+#ifndef VQ_WITH_IN_ORDER
+#define VQ_WITH_IN_ORDER 1
+#endif
+#ifndef VQ_WITH_INDIRECT
+#define VQ_WITH_INDIRECT 1
 #endif
 
 enum vq_variant {
@@ -39,10 +53,23 @@ static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
     return VQ_WITH_SPLIT ? VQ_VARIANT_SPLIT : VQ_VARIANT_NONE;
 }
 
+/* Does this build obey all of these? */
+static inline bool vq_variant_obeys(const struct vq_features *features)
+{
+    return (VQ_WITH_IN_ORDER || !vq_feature(features, VQ_F_IN_ORDER)) &&
+           (VQ_WITH_INDIRECT || !vq_feature(features, VQ_F_INDIRECT_DESC));
+}
+
 static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
 {
     return variant == VQ_VARIANT_PACKED ? vq_packed_size_valid(size) : vq_split_size_valid(size);
 }
+
+/* Constants where a build left the feature out. */
+#define VQ_HAS_ORDER(q)    (VQ_WITH_IN_ORDER && (q)->order)
+#define VQ_IS_IN_ORDER(q)  (VQ_WITH_IN_ORDER && (q)->in_order)
+#define VQ_BATCH_OPEN(q)   (VQ_WITH_IN_ORDER && (q)->batch_open)
+#define VQ_MAY_INDIRECT(q) (VQ_WITH_INDIRECT && (q)->indirect)
 
 #define VQ_IS(q, with, others, name) ((with) && (!(others) || (q)->variant == (name)))
 
