@@ -22,4 +22,8 @@ END
 check "the driver's end in README.md is the one that runs" quoted "the driver's end"
 check "the device's end in README.md is the one that runs" quoted "the device's end"
 check "the example runs" "$1"
+drawn() {
+    "$1" layout 4 256 --svg "$work/layout.svg" && cmp "$work/layout.svg" "$root/docs/layout.svg"
+}
+check "the picture in README.md is what vq draws" drawn "$2"
 finish
