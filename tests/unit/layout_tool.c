@@ -15,18 +15,17 @@ static const char *program;
 
 struct run {
     int status;
-    char out[16384];
+    char out[32768];
     char err[2048];
 };
 
-static void slurp(const char *path, char *text, size_t room)
+static void read_text(const char *path, char *text, size_t room)
 {
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     size_t length = fread(text, 1, room - 1, file);
     text[length] = '\0';
     fclose(file);
-    unlink(path);
 }
 
 /* Runs `vq layout ARGUMENTS` with `input` on standard input. */
@@ -48,8 +47,10 @@ static struct run run(const char *arguments, const char *input)
              out, err);
     int status = system(command);
     r.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    slurp(out, r.out, sizeof(r.out));
-    slurp(err, r.err, sizeof(r.err));
+    read_text(out, r.out, sizeof(r.out));
+    read_text(err, r.err, sizeof(r.err));
+    unlink(out);
+    unlink(err);
     unlink(in);
     rmdir(dir);
     return r;
