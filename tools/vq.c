@@ -14,6 +14,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     {"layout", vq_cmd_layout, "say how many bytes a queue takes, and where it can be put"},
+    {"serve", vq_cmd_serve, "serve a disk to a virtual machine over vhost-user"},
 };
 
 static const struct command *find(const char *name)

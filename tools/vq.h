@@ -12,5 +12,6 @@ enum {
 };
 
 int vq_cmd_layout(int argc, char **argv);
+int vq_cmd_serve(int argc, char **argv);
 
 #endif

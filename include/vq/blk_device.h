@@ -110,6 +110,7 @@ struct vq_blk_queue {
     bool legacy;
     bool big_endian; /* of a legacy driver's requests */
     bool durable;    /* in this run, writes are committed before they complete */
+    uint64_t served;
     struct vq_used used[VQ_BLK_BATCH];
 };
 
@@ -144,6 +145,9 @@ enum vq_error vq_blk_device_init(struct vq_blk_device *dev,
  * VERSION_1. BLK-DEV-LEGCFG-01. Default: little.
  */
 void vq_blk_device_set_legacy_order(struct vq_blk_device *dev, bool big_endian);
+
+/* Requests given back by all queues since init. Exact only while every queue is stopped. */
+uint64_t vq_blk_device_served(const struct vq_blk_device *dev);
 
 #ifdef __cplusplus
 }

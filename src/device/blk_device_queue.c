@@ -65,6 +65,7 @@ static void vq_blk_push(struct vq_blk_queue *q)
 {
     /* Cannot fail: the ids come from pop, and each request is here once. */
     (void)vq_device_push(&q->ring, q->used, q->used_count);
+    q->served += q->used_count;
     q->used_count = 0;
 }
 
@@ -237,4 +238,13 @@ unsigned vq_blk_queue_stop(struct vq_device_model *model, uint16_t index,
     position->next_used = q->ring.next_used;
     q->running = false;
     return did;
+}
+
+uint64_t vq_blk_device_served(const struct vq_blk_device *dev)
+{
+    uint64_t sum = 0;
+
+    for (uint16_t i = 0; i < dev->config.queue_count; i++)
+        sum += vq_blk_queue_at(dev, i)->served;
+    return sum;
 }
