@@ -14,8 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 16 /* front ends that wait for their turn */
-
 /* 0: nobody listens there any more; otherwise why it must be left alone. */
 static int probe(const struct sockaddr_un *address)
 {
@@ -84,7 +82,7 @@ bool vq_listen(struct vq_listener *listener, const char *path, char *why, size_t
         close(fd);
         return false;
     }
-    if (lstat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
+    if (lstat(path, &st) != 0 || listen(fd, SOMAXCONN) != 0) {
         (void)snprintf(why, size, "cannot listen at %s: %s", path, strerror(errno));
         (void)unlink(path);
         close(fd);
