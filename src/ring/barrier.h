@@ -58,7 +58,7 @@ uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
  * while the builtin asks libgcc where there is none. */
 VQ_ALWAYS_INLINE uint16_t vq_swap16(uint16_t v, bool big)
 {
-    return big == VQ_HOST_BIG ? v : (uint16_t)(v << 8 | v >> 8);
+    return (uint16_t)(big == VQ_HOST_BIG ? v : v << 8 | v >> 8);
 }
 
 VQ_ALWAYS_INLINE uint32_t vq_swap32(uint32_t v, bool big)

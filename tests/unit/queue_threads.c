@@ -1,0 +1,191 @@
+/*
+ * A thread at each end of a queue. Each sleeps when the other has nothing for it,
+ * and wakes only when it is notified: a wake-up that is lost shows as a hang,
+ * which an alarm ends. No end shares anything with the other but the ring, the
+ * data of its buffers and the two bells.
+ */
+#define _GNU_SOURCE
+#include "queue_pair.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { BATCH = 16, ROUNDS = 60000, SECONDS = 100 };
+
+struct run {
+    struct queue_pair *p;
+    int kick, signal;
+    uint32_t buffers, batch;
+    uint64_t kicks, signals, sleeps;
+};
+
+static void ring_bell(int fd)
+{
+    const uint64_t one = 1;
+    if (write(fd, &one, sizeof(one)) != sizeof(one))
+        abort();
+}
+
+static void wait_for_bell(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof(count)) != sizeof(count))
+        if (errno != EINTR)
+            abort();
+}
+
+/* Answers each number with its complement. */
+static void *device(void *argument)
+{
+    struct run *run = argument;
+    struct vq_device_queue *q = &run->p->device;
+    struct vq_segment segments[BATCH][2];
+    struct vq_buffer buffer[BATCH], *buffers[BATCH];
+    uint32_t served = 0;
+
+    for (unsigned i = 0; i < BATCH; i++) {
+        buffer[i] = (struct vq_buffer){.segments = segments[i], .room = 2};
+        buffers[i] = &buffer[i];
+    }
+    vq_device_disable_notifications(q);
+    while (served < run->buffers) {
+        struct vq_used used[BATCH];
+        size_t n = vq_device_pop(q, buffers, run->batch);
+        if (n == 0) {
+            if (vq_device_broken(q))
+                break;
+            if (!vq_device_enable_notifications(q))
+                wait_for_bell(run->kick);
+            vq_device_disable_notifications(q);
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            uint32_t number;
+            memcpy(&number, segments[i][0].base, sizeof(number));
+            number = ~number;
+            memcpy(segments[i][1].base, &number, sizeof(number));
+            used[i] = (struct vq_used){buffer[i].id, sizeof(number)};
+        }
+        if (vq_device_push(q, used, n) != VQ_OK)
+            break;
+        if (vq_device_publish(q)) {
+            run->signals++;
+            ring_bell(run->signal);
+        }
+        served += (uint32_t)n;
+    }
+    return NULL;
+}
+
+static void driver(struct run *run)
+{
+    struct queue_pair *p = run->p;
+    struct vq_driver_queue *q = &p->driver;
+    uint32_t sent = 0, got = 0, expected[64];
+
+    vq_driver_disable_notifications(q);
+    while (got < run->buffers) {
+        struct vq_done done[BATCH];
+        uint32_t n = 0;
+        size_t back;
+
+        /* A buffer's place in the data follows its id, which add gives: look before. */
+        while (sent < run->buffers && n < run->batch && vq_driver_free(q) >= 2) {
+            uint16_t next = q->free_head;
+            uint64_t at = PAIR_DATA + 8u * next;
+            struct vq_element e[2] = {{at, 4}, {at + 4, 4}};
+            memcpy(pair_host(p, at), &sent, sizeof(sent));
+            EXPECT_EQ(p, vq_driver_add(q, e, 1, 1), next);
+            expected[next] = ~sent;
+            sent++;
+            n++;
+        }
+        if (vq_driver_publish(q)) {
+            run->kicks++;
+            ring_bell(run->kick);
+        }
+        back = vq_driver_get(q, done, run->batch);
+        for (size_t i = 0; i < back; i++) {
+            uint32_t number;
+            memcpy(&number, pair_host(p, PAIR_DATA + 8u * done[i].id + 4), sizeof(number));
+            EXPECT_EQ(p, number, expected[done[i].id]);
+            EXPECT_EQ(p, done[i].written, 4);
+        }
+        got += (uint32_t)back;
+        EXPECT_EQ(p, vq_driver_broken(q), VQ_NOT_BROKEN);
+        if (back == 0) {
+            if (!vq_driver_enable_notifications(q)) {
+                run->sleeps++;
+                wait_for_bell(run->signal);
+            }
+            vq_driver_disable_notifications(q);
+        }
+    }
+}
+
+static void two_threads(const struct pair_options *options, uint32_t batch)
+{
+    struct queue_pair p;
+    struct run run = {.p = &p, .buffers = ROUNDS, .batch = batch};
+    pthread_t thread;
+
+    pair_open(&p, *options);
+    run.kick = eventfd(0, EFD_CLOEXEC);
+    run.signal = eventfd(0, EFD_CLOEXEC);
+    assert_true(run.kick >= 0 && run.signal >= 0);
+    (void)alarm(SECONDS);
+    assert_int_equal(pthread_create(&thread, NULL, device, &run), 0);
+    driver(&run);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)alarm(0);
+    EXPECT_EQ(&p, vq_device_broken(&p.device), VQ_NOT_BROKEN);
+    EXPECT_EQ(&p, p.device.outstanding, 0);
+    close(run.kick);
+    close(run.signal);
+    pair_close(&p);
+}
+
+static void with_flags(void **state)
+{
+    (void)state;
+    two_threads(&(struct pair_options){.size = 16, .start = 60000}, 1);
+    two_threads(&(struct pair_options){.size = 2, .start = 60000}, 1);
+    two_threads(&(struct pair_options){.size = 64, .start = 60000, .big = true}, BATCH);
+}
+
+static void with_event_idx(void **state)
+{
+    (void)state;
+    two_threads(&(struct pair_options){.size = 16, .start = 60000, .event_idx = true}, 1);
+    two_threads(&(struct pair_options){.size = 2, .start = 60000, .event_idx = true}, 1);
+    two_threads(&(struct pair_options){.size = 64, .start = 60000, .event_idx = true, .big = true},
+                BATCH);
+}
+
+static void packed(void **state)
+{
+    (void)state;
+    for (unsigned event = 0; event < 2; event++) {
+        two_threads(
+            &(struct pair_options){.format = PAIR_PACKED, .size = 15, .event_idx = event != 0}, 1);
+        two_threads(
+            &(struct pair_options){.format = PAIR_PACKED, .size = 64, .event_idx = event != 0},
+            BATCH);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        VQ_TEST(with_flags, "two threads that sleep, woken by flags, lose no wake-up "
+                            "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
+        VQ_TEST(with_event_idx, "woken by event indices across the wrap "
+                                "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
+        VQ_TEST(packed, "and over packed rings [BUG-83]"),
+    };
+    return VQ_RUN(tests);
+}
