@@ -4,17 +4,19 @@
  * which an alarm ends. No end shares anything with the other but the ring, the
  * data of its buffers and the two bells.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* eventfd and alarm beside C11 */
 #include "queue_pair.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BATCH = 16, ROUNDS = 60000, SECONDS = 100 };
+enum { BATCH = 16, ROUNDS = 60000, MOMENTS = 100000, SECONDS = 100 };
 
 struct run {
     struct queue_pair *p;
@@ -178,14 +180,118 @@ static void packed(void **state)
     }
 }
 
+/*
+ * The moment itself, over and over: one end publishes while the other says that
+ * it wants to hear of it and looks once more. At least one of the two must see
+ * the other, which takes a full fence on both sides.
+ */
+struct moment {
+    struct queue_pair *p;
+    atomic_uint arrived;
+    uint32_t rounds;
+    bool pending, signal;
+};
+
+/* Both threads have come here `count` times. Spins: the two must leave together. */
+static void meet(struct moment *m, uint32_t *count)
+{
+    uint32_t spins = 0;
+
+    *count += 2;
+    atomic_fetch_add(&m->arrived, 1);
+    while ((int32_t)(atomic_load(&m->arrived) - *count) < 0)
+        if (++spins % 1024 == 0)
+            (void)sched_yield();
+}
+
+static void linger(uint32_t turns)
+{
+    for (volatile uint32_t i = 0; i < turns; i++)
+        ;
+}
+
+static void *moments_of_the_device(void *argument)
+{
+    struct moment *m = argument;
+    struct queue_pair *p = m->p;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < m->rounds; i++) {
+        vq_device_disable_notifications(&p->device);
+        meet(m, &count);
+        linger(i % 13);
+        m->pending = vq_device_enable_notifications(&p->device);
+        meet(m, &count);
+        (void)pair_pop(p);
+        (void)pair_push(p, p->buffer.id, 0);
+        meet(m, &count);
+        linger(i % 7);
+        m->signal = vq_device_publish(&p->device);
+        meet(m, &count);
+    }
+    return NULL;
+}
+
+static void moments(const struct pair_options *options)
+{
+    struct queue_pair p;
+    struct moment m = {.p = &p, .rounds = MOMENTS};
+    struct vq_element e = {PAIR_DATA, 4};
+    uint32_t count = 0, missed = 0;
+    pthread_t thread;
+
+    pair_open(&p, *options);
+    (void)alarm(SECONDS);
+    assert_int_equal(pthread_create(&thread, NULL, moments_of_the_device, &m), 0);
+    for (uint32_t i = 0; i < MOMENTS; i++) {
+        struct vq_done done;
+        bool kick, pending;
+
+        (void)vq_driver_add(&p.driver, &e, 1, 0);
+        vq_driver_disable_notifications(&p.driver);
+        meet(&m, &count);
+        linger(i % 7);
+        kick = vq_driver_publish(&p.driver);
+        meet(&m, &count);
+        missed += !kick && !m.pending;
+        meet(&m, &count);
+        linger(i % 13);
+        pending = vq_driver_enable_notifications(&p.driver);
+        meet(&m, &count);
+        missed += !pending && !m.signal;
+        (void)vq_driver_get(&p.driver, &done, 1);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)alarm(0);
+    EXPECT_EQ(&p, missed, 0);
+    EXPECT_EQ(&p, vq_device_broken(&p.device), VQ_NOT_BROKEN);
+    EXPECT_EQ(&p, vq_driver_broken(&p.driver), VQ_NOT_BROKEN);
+    pair_close(&p);
+}
+
+static void split_moments(void **state)
+{
+    (void)state;
+    moments(&(struct pair_options){.size = 64, .start = 60000});
+    moments(&(struct pair_options){.size = 64, .start = 60000, .event_idx = true});
+}
+
+static void packed_moments(void **state)
+{
+    (void)state;
+    moments(&(struct pair_options){.format = PAIR_PACKED, .size = 64});
+    moments(&(struct pair_options){.format = PAIR_PACKED, .size = 64, .event_idx = true});
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        VQ_TEST(with_flags, "two threads that sleep, woken by flags, lose no wake-up "
-                            "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
-        VQ_TEST(with_event_idx, "woken by event indices across the wrap "
-                                "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
-        VQ_TEST(packed, "and over packed rings [BUG-83]"),
+        VQ_TEST(split_moments, "a publish and a wish at the same moment see each other "
+                               "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
+        VQ_TEST(packed_moments, "and on a packed ring [PACKED-DRV-SUPPLY-03 BUG-83]"),
+        VQ_TEST(with_flags, "two threads that sleep, woken by flags, lose no wake-up"),
+        VQ_TEST(with_event_idx, "woken by event indices across the wrap"),
+        VQ_TEST(packed, "and over packed rings"),
     };
     return VQ_RUN(tests);
 }
