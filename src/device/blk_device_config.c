@@ -30,8 +30,8 @@ struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
         {VQ_F_INDIRECT_DESC, true},
         {VQ_F_EVENT_IDX, true},
         {VQ_F_VERSION_1, true},
-        /* Any framing is served; a driver with VERSION_1 knows that anyhow. */
-        {VQ_F_ANY_LAYOUT, vq_feature(&c->without, VQ_F_VERSION_1)},
+        /* FEAT-DEV-LEG-03: any framing is served to legacy drivers too. */
+        {VQ_F_ANY_LAYOUT, true},
     };
     struct vq_features set = {{0}};
 
