@@ -41,8 +41,8 @@ struct vq_device_order {
 };
 
 struct vq_device_config {
-    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX and IN_ORDER
-     * are obeyed, the rest is not the queue's business. */
+    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX, IN_ORDER and
+     * ORDER_PLATFORM are obeyed, the rest is not the queue's business. */
     struct vq_features features;
     /* A legacy (pre-1.0) ring of a big-endian driver; false for every other. */
     bool big_endian;
@@ -77,6 +77,7 @@ struct vq_device_queue {
     uint8_t variant;
     bool indirect;
     bool event_idx;
+    bool platform;
     /* Moved by pop. */
     uint8_t broken;
     uint16_t next_available;

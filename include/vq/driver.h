@@ -47,8 +47,8 @@ struct vq_driver_slot {
 };
 
 struct vq_driver_config {
-    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX and IN_ORDER
-     * are obeyed, the rest is not the queue's business. */
+    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX, IN_ORDER and
+     * ORDER_PLATFORM are obeyed, the rest is not the queue's business. */
     struct vq_features features;
     /* A legacy (pre-1.0) ring of a big-endian driver; false for every other. */
     bool big_endian;
@@ -82,6 +82,7 @@ struct vq_driver_queue {
     uint16_t size;
     uint8_t variant;
     bool event_idx;
+    bool platform;
     bool strict;
     bool in_order;
     uint8_t broken;

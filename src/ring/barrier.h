@@ -43,15 +43,62 @@ uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
 #define VQ_HOOK(where, type, value) (value)
 #endif
 
+#if defined(VQ_WITH_CACHE)
+/*
+ * A machine whose device does not see its caches supplies these two, as it supplies
+ * memcpy: write the lines of a range back, and throw them away. Rings then need
+ * lines of their own for what each end writes; a packed ring, of which both write
+ * one table, cannot have that and wants uncached memory.
+ */
+void vq_cache_clean(const void *from, size_t bytes);
+void vq_cache_invalidate(const void *from, size_t bytes);
+#else
+VQ_ALWAYS_INLINE void vq_cache_clean(const void *from, size_t bytes)
+{
+    (void)from;
+    (void)bytes;
+}
+
+VQ_ALWAYS_INLINE void vq_cache_invalidate(const void *from, size_t bytes)
+{
+    (void)from;
+    (void)bytes;
+}
+#endif
+
 #if defined(__FRAMAC__)
 /* A volatile read is an arbitrary value to the prover: a hostile, concurrent other end. */
-#define VQ_LOAD(p, order)     (*(p))
-#define VQ_STORE(p, v, order) (*(p) = (v))
-#define VQ_SHARED             volatile
+#define VQ_LOAD(type, p, order)     (*(const volatile type *)(p))
+#define VQ_STORE(type, p, v, order) (*(volatile type *)(p) = (v))
 #else
-#define VQ_LOAD(p, order)     __atomic_load_n((p), (order))
-#define VQ_STORE(p, v, order) __atomic_store_n((p), (v), (order))
-#define VQ_SHARED
+#define VQ_LOAD(type, p, order)     __atomic_load_n((const type *)(p), (order))
+#define VQ_STORE(type, p, v, order) __atomic_store_n((type *)(p), (v), (order))
+#endif
+
+/* The accesses themselves; everything below is byte order and the choice of the order. */
+#define VQ_ACCESS(bits)                                                                            \
+    VQ_ALWAYS_INLINE uint##bits##_t vq_get##bits(const void *p, bool acquire)                      \
+    {                                                                                              \
+        uint##bits##_t v;                                                                          \
+        vq_cache_invalidate(p, sizeof(v));                                                         \
+        if (acquire)                                                                               \
+            v = VQ_LOAD(uint##bits##_t, p, __ATOMIC_ACQUIRE);                                      \
+        else                                                                                       \
+            v = VQ_LOAD(uint##bits##_t, p, __ATOMIC_RELAXED);                                      \
+        return VQ_HOOK(p, uint##bits##_t, v);                                                      \
+    }                                                                                              \
+    VQ_ALWAYS_INLINE void vq_put##bits(void *p, uint##bits##_t v, bool release)                    \
+    {                                                                                              \
+        if (release)                                                                               \
+            VQ_STORE(uint##bits##_t, p, v, __ATOMIC_RELEASE);                                      \
+        else                                                                                       \
+            VQ_STORE(uint##bits##_t, p, v, __ATOMIC_RELAXED);                                      \
+        vq_cache_clean(p, sizeof(v));                                                              \
+    }
+VQ_ACCESS(16)
+VQ_ACCESS(32)
+#if UINTPTR_MAX > 0xffffffffu
+VQ_ACCESS(64)
 #endif
 
 /* Written with shifts: a compiler makes the machine's instruction of them where there is one,
@@ -76,36 +123,33 @@ VQ_ALWAYS_INLINE uint64_t vq_swap64(uint64_t v, bool big)
 /* What the other end wrote before it published this value is visible afterwards. */
 VQ_ALWAYS_INLINE uint16_t vq_observe16(const void *p, bool big)
 {
-    return vq_swap16(VQ_HOOK(p, uint16_t, VQ_LOAD((const VQ_SHARED uint16_t *)p, __ATOMIC_ACQUIRE)),
-                     big);
+    return vq_swap16(vq_get16(p, true), big);
 }
 
 /* What was written before this is visible to whoever observes the value. */
 VQ_ALWAYS_INLINE void vq_publish16(void *p, uint16_t v, bool big)
 {
-    VQ_STORE((VQ_SHARED uint16_t *)p, vq_swap16(v, big), __ATOMIC_RELEASE);
+    vq_put16(p, vq_swap16(v, big), true);
 }
 
 VQ_ALWAYS_INLINE uint16_t vq_load16(const void *p, bool big)
 {
-    return vq_swap16(VQ_HOOK(p, uint16_t, VQ_LOAD((const VQ_SHARED uint16_t *)p, __ATOMIC_RELAXED)),
-                     big);
+    return vq_swap16(vq_get16(p, false), big);
 }
 
 VQ_ALWAYS_INLINE uint32_t vq_load32(const void *p, bool big)
 {
-    return vq_swap32(VQ_HOOK(p, uint32_t, VQ_LOAD((const VQ_SHARED uint32_t *)p, __ATOMIC_RELAXED)),
-                     big);
+    return vq_swap32(vq_get32(p, false), big);
 }
 
 VQ_ALWAYS_INLINE void vq_store16(void *p, uint16_t v, bool big)
 {
-    VQ_STORE((VQ_SHARED uint16_t *)p, vq_swap16(v, big), __ATOMIC_RELAXED);
+    vq_put16(p, vq_swap16(v, big), false);
 }
 
 VQ_ALWAYS_INLINE void vq_store32(void *p, uint32_t v, bool big)
 {
-    VQ_STORE((VQ_SHARED uint32_t *)p, vq_swap32(v, big), __ATOMIC_RELAXED);
+    vq_put32(p, vq_swap32(v, big), false);
 }
 
 /*
@@ -115,11 +159,20 @@ VQ_ALWAYS_INLINE void vq_store32(void *p, uint32_t v, bool big)
 VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
 {
 #if UINTPTR_MAX > 0xffffffffu
-    return vq_swap64(VQ_HOOK(p, uint64_t, VQ_LOAD((const VQ_SHARED uint64_t *)p, __ATOMIC_RELAXED)),
-                     big);
+    return vq_swap64(vq_get64(p, false), big);
 #else
     uint32_t first = vq_load32(p, big), second = vq_load32((const uint8_t *)p + 4, big);
     return big ? (uint64_t)first << 32 | second : (uint64_t)second << 32 | first;
+#endif
+}
+
+VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    vq_put64(p, vq_swap64(v, big), false);
+#else
+    vq_store32(p, (uint32_t)(big ? v >> 32 : v), big);
+    vq_store32((uint8_t *)p + 4, (uint32_t)(big ? v : v >> 32), big);
 #endif
 }
 
@@ -127,30 +180,21 @@ VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
 /* Like their 16-bit twins, for a packed descriptor's flags with what stands before them. */
 VQ_ALWAYS_INLINE uint64_t vq_observe64(const void *p, bool big)
 {
-    return vq_swap64(VQ_HOOK(p, uint64_t, VQ_LOAD((const VQ_SHARED uint64_t *)p, __ATOMIC_ACQUIRE)),
-                     big);
+    return vq_swap64(vq_get64(p, true), big);
 }
 
 VQ_ALWAYS_INLINE void vq_publish64(void *p, uint64_t v, bool big)
 {
-    VQ_STORE((VQ_SHARED uint64_t *)p, vq_swap64(v, big), __ATOMIC_RELEASE);
+    vq_put64(p, vq_swap64(v, big), true);
 }
 #endif
-
-VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
-{
-#if UINTPTR_MAX > 0xffffffffu
-    VQ_STORE((VQ_SHARED uint64_t *)p, vq_swap64(v, big), __ATOMIC_RELAXED);
-#else
-    vq_store32(p, (uint32_t)(big ? v >> 32 : v), big);
-    vq_store32((uint8_t *)p + 4, (uint32_t)(big ? v : v >> 32), big);
-#endif
-}
 
 /* Bytes of unknown alignment, each fetched once. */
 VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
 {
     const volatile uint8_t *source = from;
+
+    vq_cache_invalidate(from, bytes);
     for (size_t i = 0; i < bytes; i++)
         ((uint8_t *)to)[i] = VQ_HOOK((const void *)(source + i), uint8_t, source[i]);
 }
@@ -160,6 +204,28 @@ VQ_ALWAYS_INLINE void vq_full_fence(void)
 {
 #if !defined(__FRAMAC__)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/*
+ * ORDER_PLATFORM: the other end is hardware behind a bus, and the order that holds
+ * between processors may not reach it. Stands before a publication and after an
+ * observation; nothing at all where the other end is software.
+ */
+VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
+{
+#if !defined(__FRAMAC__)
+    if (platform) {
+#if defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+        __asm__ volatile("dmb sy" ::: "memory");
+#elif defined(__riscv)
+        __asm__ volatile("fence iorw, iorw" ::: "memory");
+#else
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+    }
+#else
+    (void)platform;
 #endif
 }
 

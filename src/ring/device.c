@@ -38,6 +38,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         .size = config->size,
         .variant = (uint8_t)variant,
         .indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC),
+        .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
         .next_available = config->next_available,
         .seen_available = config->next_available,

@@ -70,7 +70,7 @@ VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, uint16_t at,
             return VQ_BROKEN_CHAIN_LOOP;
         n++;
         at = vq_packed_advance(at, 1, q->size);
-        t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
+        t = vq_packed_observe(vq_packed_slot(q->descriptors, at), false);
         if (t.flags & VQ_DESC_INDIRECT)
             return VQ_BROKEN_INDIRECT_NEXT;
     }
@@ -86,7 +86,8 @@ VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const 
 
     for (n = 0; n < count && !q->broken; n++) {
         uint16_t at = q->next_available, slots;
-        struct vq_packed_tail t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
+        struct vq_packed_tail t =
+            vq_packed_observe(vq_packed_slot(q->descriptors, at), q->platform);
         struct vq_buffer *buffer = buffers[n];
         enum vq_broken reason;
 
@@ -134,6 +135,7 @@ VQ_BODY bool vq_packed_publish_used(struct vq_device_queue *q)
 
     if (now == before)
         return false;
+    vq_platform_order(q->platform);
     vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
     q->published_used = now;
 

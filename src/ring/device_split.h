@@ -54,6 +54,7 @@ VQ_BODY uint16_t vq_split_available(struct vq_device_queue *q, bool big)
 
     if (n == 0 && !q->broken) {
         uint16_t idx = vq_observe16(vq_ring_idx(q->driver_area), big);
+        vq_platform_order(q->platform);
         n = (uint16_t)(idx - q->next_available);
         if (n > q->size) {
             vq_device_break_(q, VQ_BROKEN_AVAILABLE_JUMP);
@@ -115,6 +116,7 @@ VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)
 
     if (now == before)
         return false;
+    vq_platform_order(q->platform);
     vq_publish16(vq_ring_idx(q->device_area), now, big);
     q->published_used = now;
 

@@ -12,6 +12,7 @@ static void zero(void *area, size_t bytes)
     volatile uint8_t *p = area;
     for (size_t i = 0; i < bytes; i++)
         p[i] = 0;
+    vq_cache_clean(area, bytes);
 }
 
 enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_config *config)
@@ -38,6 +39,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .slots = config->slots,
         .size = size,
         .variant = (uint8_t)variant,
+        .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
         .strict = config->strict,
         .in_order = vq_feature(&config->features, VQ_F_IN_ORDER),

@@ -77,6 +77,7 @@ VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
     if (now == before)
         return false;
     /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
+    vq_platform_order(q->platform);
     vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
     q->published_available = now;
     q->added = 0;
@@ -104,7 +105,8 @@ VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *do
     uint16_t at = q->next_used, slots;
 
     if (!VQ_BATCH_OPEN(q)) {
-        struct vq_packed_tail t = vq_packed_observe(vq_packed_slot(q->descriptors, at));
+        struct vq_packed_tail t =
+            vq_packed_observe(vq_packed_slot(q->descriptors, at), q->platform);
         /* PACKED-DRV-USEDDESC-01 */
         uint32_t written = t.flags & VQ_DESC_WRITE ? t.bytes : 0;
 

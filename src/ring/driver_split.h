@@ -73,6 +73,7 @@ VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
     if (now == before)
         return false;
     /* SPLIT-DRV-SUPPLY-05 */
+    vq_platform_order(q->platform);
     vq_publish16(vq_ring_idx(q->driver_area), now, big);
     q->published_available = now;
     q->added = 0;
@@ -92,6 +93,7 @@ VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
 
     if (n == 0 && !q->broken) {
         uint16_t idx = vq_observe16(vq_ring_idx(q->device_area), big);
+        vq_platform_order(q->platform);
         n = (uint16_t)(idx - q->next_used);
         if (n > (uint16_t)(q->published_available - q->next_used)) {
             vq_driver_break_(q, VQ_BROKEN_USED_JUMP);

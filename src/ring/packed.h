@@ -73,7 +73,7 @@ VQ_ALWAYS_INLINE bool vq_packed_is(uint16_t flags, uint16_t wanted)
  * Length, id and flags, fetched once: what the flags promise (acquire) holds for
  * the rest. A machine without 64-bit loads takes the flags first.
  */
-VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot)
+VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot, bool platform)
 {
     struct vq_packed_tail t;
 #if UINTPTR_MAX > 0xffffffffu
@@ -81,8 +81,10 @@ VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot)
     t.bytes = (uint32_t)rest;
     t.id = (uint16_t)(rest >> 32);
     t.flags = (uint16_t)(rest >> 48);
+    vq_platform_order(platform);
 #else
     t.flags = vq_observe16(slot + 14, false);
+    vq_platform_order(platform);
     t.bytes = vq_load32(slot + 8, false);
     t.id = vq_load16(slot + 12, false);
 #endif
