@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The command `vq serve blk` from outside, as TAP: serve.py VQ"""
+"""The command `vq serve blk` from outside, as TAP: serve.py VQ DESCRIPTION"""
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -12,9 +13,10 @@ import tempfile
 import time
 import traceback
 
-import frontend
+sys.dont_write_bytecode = True
+import frontend  # noqa: E402 pylint: disable=wrong-import-position
 
-VQ = sys.argv[1]
+VQ, DESCRIPTION = map(os.path.abspath, sys.argv[1:3])
 MIB = 1 << 20
 # Instrumented programs are slow to start and to end; no test says how fast anything is.
 PATIENCE = 30
@@ -72,6 +74,14 @@ def capabilities():
         said = json.loads(done.stdout)
         assert said == {"type": "block", "features": ["read-only", "blk-file"]}, said
     assert not os.path.exists("s")
+
+
+def described():
+    file = pathlib.Path(DESCRIPTION)
+    said = json.loads(file.read_text(encoding="ascii"))
+    assert set(said) == {"description", "type", "binary"} and said["type"] == "block", said
+    assert said["binary"].startswith("/") and said["description"], said
+    assert re.fullmatch(r"[0-9]{2}-[a-z-]+\.json", file.name), file
 
 
 def wrong_options():
@@ -206,7 +216,9 @@ def disabled_features():
 
 
 def many_queues():
-    with Server("--socket-path", "s", "--memory", "1M", "--num-queues=16", "--queue-size=16"):
+    pathlib.Path("disk.img").write_bytes(bytes(MIB))
+    with Server("--socket-path", "s", "--blk-file", "disk.img", "--num-queues=16",
+                "--queue-size=16"):
         fe = frontend.FrontEnd("s", queues=16).connect()
         for q in range(16):
             assert fe.request(frontend.OUT, q, data=bytes([q]) * 512, q=q)[0] == 0
@@ -359,6 +371,7 @@ def broken_ring():
 CASES = [
     (capabilities, "prints its capabilities and does nothing else "
                    "[VU-BE-PROG-12 VU-BE-PROG-13 VU-BE-PROG-14 VU-BE-JSON-01 VU-BE-JSON-02]"),
+    (described, "is described for management layers [VU-BE-JSON-06 VU-BE-JSON-08]"),
     (wrong_options, "options that make no sense end it with words [VU-BE-PROG-11]"),
     (no_image, "what cannot be had ends it before there is a socket [VU-BE-PROG-02 VU-BE-PROG-03]"),
     (ready_and_end, "a line when it is ready; a signal ends it and removes the socket "
