@@ -196,6 +196,12 @@ size_t vq_blk_driver_reap(struct vq_blk_driver_queue *q, struct vq_blk_driver_do
  */
 enum vq_error vq_blk_driver_wait(struct vq_blk_driver_queue *q, int timeout_ms);
 
+/*
+ * For who sleeps on several queues at once: asks for a notification, then looks.
+ * True: something is there, reap it. Else vq_transport_wait may be called.
+ */
+bool vq_blk_driver_listen(struct vq_blk_driver_queue *q);
+
 /* Polling drivers: asks the device not to notify. Lasts until the next wait. */
 void vq_blk_driver_quiet(struct vq_blk_driver_queue *q);
 

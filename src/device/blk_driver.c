@@ -232,9 +232,14 @@ size_t vq_blk_driver_reap(struct vq_blk_driver_queue *q, struct vq_blk_driver_do
     return reaped;
 }
 
+bool vq_blk_driver_listen(struct vq_blk_driver_queue *q)
+{
+    return vq_driver_enable_notifications(&q->ring);
+}
+
 enum vq_error vq_blk_driver_wait(struct vq_blk_driver_queue *q, int timeout_ms)
 {
-    if (vq_driver_enable_notifications(&q->ring))
+    if (vq_blk_driver_listen(q))
         return VQ_OK;
     if (vq_driver_broken(&q->ring) != VQ_NOT_BROKEN)
         return VQ_ERR_BROKEN;
