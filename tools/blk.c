@@ -93,7 +93,7 @@ static bool parse_features(const char *option, const char *list, struct vq_featu
     return false;
 }
 
-enum option {
+enum blk_option {
     OPTION_PATH = 256,
     OPTION_OFFSET,
     OPTION_LENGTH,

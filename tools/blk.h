@@ -43,7 +43,8 @@ struct blk_job {
     uint64_t address;                     /* ... and where the device sees them */
     uint32_t bytes;                       /* of them, the request's data */
     uint64_t sequence;                    /* the caller's own */
-    bool held;                            /* done and not yet released */
+    bool held;                            /* done, and kept by the caller */
+    bool free;
 };
 
 struct blk_disk {
@@ -84,8 +85,11 @@ struct blk_work {
 bool blk_run(struct blk_disk *disk, const struct blk_work *work);
 void blk_release(struct blk_disk *disk, struct blk_job *job);
 
-/* One request, waited for. Its data are `bytes` of the job's buffer. */
-enum vq_error blk_one(struct blk_disk *disk, struct blk_job *job);
+/*
+ * One request, waited for. Its data are `bytes` of the job's buffer. False when
+ * the disk failed, which is printed; else *answer is what the device said.
+ */
+bool blk_one(struct blk_disk *disk, struct blk_job *job, const char *doing, enum vq_error *answer);
 /* A job that is free now, for blk_one; only between runs. */
 struct blk_job *blk_any_job(struct blk_disk *disk);
 /* Flushes if the device has a cache. */

@@ -57,7 +57,7 @@ static bool make_jobs(struct blk_disk *disk, uint8_t *memory, uint64_t address)
         size_t at = i * disk->options->chunk;
         disk->jobs[i].buffer = memory + at;
         disk->jobs[i].address = address + at;
-        disk->free_jobs[disk->free_count++] = &disk->jobs[i];
+        blk_release(disk, &disk->jobs[i]);
     }
     return true;
 }
@@ -146,7 +146,10 @@ void blk_close(struct blk_disk *disk)
 
 void blk_release(struct blk_disk *disk, struct blk_job *job)
 {
+    if (job->free)
+        return;
     job->held = false;
+    job->free = true;
     disk->free_jobs[disk->free_count++] = job;
 }
 
@@ -233,6 +236,7 @@ static enum vq_error feed(struct run *r)
                 break;
             }
             disk->free_count--;
+            job->free = false;
             r->pending = job;
         }
         enum vq_error error = prepare_anywhere(disk, r->pending);
@@ -255,7 +259,8 @@ static size_t reap(struct run *r)
         for (size_t i = 0; i < n; i++) {
             struct blk_job *job = (struct blk_job *)(uintptr_t)done[i].tag;
             disk->in_flight--;
-            if (!r->work->done(r->work->context, job, done[i].error)) {
+            /* Once stopped, what is still in flight is of no interest. */
+            if (r->ok && !r->work->done(r->work->context, job, done[i].error)) {
                 r->ok = false;
                 r->more = false;
             }
@@ -336,11 +341,13 @@ static bool single_done(void *context, struct blk_job *job, enum vq_error error)
     return true;
 }
 
-enum vq_error blk_one(struct blk_disk *disk, struct blk_job *job)
+bool blk_one(struct blk_disk *disk, struct blk_job *job, const char *doing, enum vq_error *answer)
 {
     struct single s = {.job = job, .error = VQ_ERR_BROKEN};
-    struct blk_work work = {single_next, single_done, &s, "request"};
-    return blk_run(disk, &work) ? s.error : VQ_ERR_BROKEN;
+    struct blk_work work = {single_next, single_done, &s, doing};
+    bool ok = blk_run(disk, &work);
+    *answer = s.error;
+    return ok;
 }
 
 bool blk_flush(struct blk_disk *disk)
@@ -350,8 +357,10 @@ bool blk_flush(struct blk_disk *disk)
     struct blk_job *job = blk_any_job(disk);
     job->request = (struct vq_blk_driver_request){.type = VQ_BLK_T_FLUSH};
     job->bytes = 0;
-    enum vq_error error = blk_one(disk, job);
-    if (error != VQ_OK)
-        blk_complain(disk, "flush", error);
-    return error == VQ_OK;
+    enum vq_error answer;
+    if (!blk_one(disk, job, "flush", &answer))
+        return false;
+    if (answer != VQ_OK)
+        blk_complain(disk, "flush", answer);
+    return answer == VQ_OK;
 }

@@ -9,8 +9,9 @@ static void ask_serial(struct blk_disk *disk, char serial[VQ_BLK_ID_BYTES + 1])
     struct blk_job *job = blk_any_job(disk);
     job->request = (struct vq_blk_driver_request){.type = VQ_BLK_T_GET_ID};
     job->bytes = VQ_BLK_ID_BYTES;
+    enum vq_error answer;
     serial[0] = '\0';
-    if (blk_one(disk, job) != VQ_OK)
+    if (!blk_one(disk, job, "ask for the serial number", &answer) || answer != VQ_OK)
         return;
     unsigned n = 0;
     for (; n < VQ_BLK_ID_BYTES && job->buffer[n] != '\0'; n++) {

@@ -83,8 +83,7 @@ static bool write_out(const uint8_t *bytes, size_t count)
 static bool read_next(void *context, struct blk_job *job)
 {
     struct range *r = context;
-    /* A slot of the window is free again only when its data is out. */
-    if (r->next >= r->end || r->sequence - r->written >= r->disk->job_count)
+    if (r->next >= r->end)
         return false;
     uint64_t begin = r->next & ~(uint64_t)(VQ_BLK_SECTOR_BYTES - 1);
     uint64_t most = begin + r->disk->options->chunk;
@@ -214,11 +213,14 @@ static bool write_tail(struct range *r)
     job->bytes = r->disk->driver.facts.block_size;
     job->request = (struct vq_blk_driver_request){.type = VQ_BLK_T_IN,
                                                   .sector = r->next >> VQ_BLK_SECTOR_SHIFT};
-    enum vq_error error = blk_one(r->disk, job);
+    enum vq_error error;
+    if (!blk_one(r->disk, job, "read the last block", &error))
+        return false;
     if (error == VQ_OK) {
         memcpy(job->buffer, r->tail, r->tail_bytes);
         job->request.type = VQ_BLK_T_OUT;
-        error = blk_one(r->disk, job);
+        if (!blk_one(r->disk, job, "write the last block", &error))
+            return false;
     }
     if (error != VQ_OK)
         blk_complain(r->disk, "write the last block", error);
@@ -257,7 +259,7 @@ int blk_write(struct blk_disk *disk)
     blk_progress_begin(&r.progress, "write", disk->options->has_length ? r.end - r.first : 0);
     bool ok = blk_run(disk, &work) && !r.failed && write_tail(&r);
     blk_progress_end(&r.progress);
-    ok = blk_flush(disk) && ok;
+    ok = ok && blk_flush(disk);
     if (ok && disk->options->has_length && r.finished != r.end - r.first) {
         (void)fprintf(stderr, "vq blk write: standard input ended after %llu of %llu bytes\n",
                       (unsigned long long)r.finished, (unsigned long long)(r.end - r.first));
@@ -328,7 +330,7 @@ static int over_range(struct blk_disk *disk, uint32_t type, const char *name)
     blk_progress_begin(&r.progress, name, r.end - r.first);
     bool ok = blk_run(disk, &work);
     blk_progress_end(&r.progress);
-    return blk_flush(disk) && ok ? VQ_EXIT_OK : VQ_EXIT_FAILED;
+    return ok && blk_flush(disk) ? VQ_EXIT_OK : VQ_EXIT_FAILED;
 }
 
 int blk_discard(struct blk_disk *disk)

@@ -109,10 +109,9 @@ enum vq_error vq_blk_facts_read(struct vq_transport *t, struct vq_blk_facts *fac
         if (facts->queue_count == 0)
             return VQ_ERR_RANGE;
     }
-    /* Some devices say "no limit" with a zero, others mean one: one is always right. */
+    /* Real devices offer SIZE_MAX and say 0, which can only mean no limit. A SEG_MAX of 0 may mean
+     * that, or one: one is always right. */
     if (vq_feature(&t->accepted, VQ_BLK_F_SEG_MAX) && facts->seg_max == 0)
         facts->seg_max = 1;
-    if (vq_feature(&t->accepted, VQ_BLK_F_SIZE_MAX) && facts->size_max == 0)
-        return VQ_ERR_RANGE;
     return VQ_OK;
 }
