@@ -157,7 +157,7 @@ static void table_waste(const struct vq_layout *l)
 /* The line of the list that an address came from. */
 static unsigned long line_of(const struct fragment_list *memory, uint64_t address)
 {
-    for (size_t i = 0; i < memory->count; i++)
+    for (size_t i = 0; memory != NULL && i < memory->count; i++)
         if (address - memory->fragments[i].address < memory->fragments[i].bytes)
             return memory->lines[i];
     return 0;

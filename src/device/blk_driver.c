@@ -140,7 +140,7 @@ enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
         return VQ_ERR_FULL;
 
     uint8_t *slot = q->shared + (size_t)index * VQ_BLK_SLOT_BYTES;
-    uint64_t address = q->address + (uint64_t)index * VQ_BLK_SLOT_BYTES;
+    uint64_t address = q->address + (uint32_t)index * VQ_BLK_SLOT_BYTES;
     fill(q, slot, r);
 
     struct vq_element *e = q->elements;

@@ -615,6 +615,10 @@ struct vq_workers *vq_workers_create(const struct vq_workers_config *config)
     workers->config = *config;
     workers->longest_poll_ns = (uint64_t)config->poll_us * NS_PER_US;
     workers->queues = config->model->ops->queue_count(config->model);
+    if (workers->queues == 0) {
+        error = EINVAL;
+        goto failed;
+    }
     workers->threads = config->threads ? config->threads : usable_cpus();
     if (workers->threads > workers->queues)
         workers->threads = workers->queues;

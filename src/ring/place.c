@@ -406,7 +406,7 @@ static void explain(const struct problem *p, const struct vq_constraints *c, str
         why->free = add_saturating(why->free, p->fragments[i].bytes);
 
     uint64_t largest;
-    for (unsigned k = 0; k < p->pieces; k++) {
+    for (unsigned k = 0; k < p->pieces && k < VQ_PARTS; k++) {
         unsigned i = by_size[k];
         enum vq_limit limit = alone(p, &p->piece[i], &largest);
         if (limit == VQ_LIMIT_NONE)

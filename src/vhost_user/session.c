@@ -292,7 +292,7 @@ static void dispatch(struct vq_vhost_session *s, struct vq_vhost_message *m)
     explain(s, name, reason);
     if (s->fatal) {
         end(s, VQ_VHOST_SESSION_BROKEN);
-    } else if (request == VQ_VHOST_GET_CONFIG && negotiated(s, info)) {
+    } else if (info != NULL && request == VQ_VHOST_GET_CONFIG && negotiated(s, info)) {
         vq_vhost_message_init(&s->reply, request, VQ_VHOST_REPLY_FLAGS, 0);
         send_reply(s, name);
     } else if (wants_ack(s, m)) {

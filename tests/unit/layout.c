@@ -158,6 +158,9 @@ static void storage_wastes_nothing(void **state)
                      26 * 1 + 12);
     assert_int_equal(sizeof all_descriptor_area + sizeof all_driver_area + sizeof all_device_area,
                      26 * 32768 + 12);
+    assert_int_equal((uintptr_t)all_descriptor_area % 16, 0);
+    assert_int_equal((uintptr_t)all_device_area % 4, 0);
+    assert_int_equal((uintptr_t)all_driver_area % 2, 0);
     assert_int_equal(sizeof odd_descriptor_area + sizeof odd_driver_area + sizeof odd_device_area,
                      16 * 3 + 8);
     assert_int_equal(sizeof old_block, 12288);

@@ -399,7 +399,7 @@ static void no_lost_kick(struct queue_pair *p)
 
     for (unsigned order = 0; order < 3; order++) {
         vq_device_disable_notifications(&p->device);
-        kick = pending = false;
+        kick = false;
         EXPECT(p, vq_driver_add(&p->driver, &e, 1, 0) >= 0);
         if (order == 0)
             kick = vq_driver_publish(&p->driver);
