@@ -89,7 +89,9 @@ static bool make_device(struct server *s)
     vq_blk_backend_describe(s->backend, &config);
     config.read_only = s->backend->read_only;
     config.queue_size = o->queue_size;
-    config.seg_max = SEGMENTS;
+    /* A request with its header and status must fit a ring of the size offered: without indirect
+     * descriptors Linux waits for ever for room that cannot come. 0: the device works it out. */
+    config.seg_max = o->queue_size < SEGMENTS + 2u ? 0 : SEGMENTS;
     config.without = o->disabled;
     if (o->block_size)
         config.block_size = o->block_size;
