@@ -104,54 +104,55 @@ static uint32_t padding(const struct vq_layout *l)
 static void json_place(const struct answer *a, const struct format_words *words)
 {
     if (a->placed) {
-        fputs(",\"place\":{", stdout);
+        (void)fputs(",\"place\":{", stdout);
         for (unsigned i = 0; i < VQ_PARTS; i++)
-            printf("%s\"%s\":\"0x%" PRIx64 "\"", i != 0 ? "," : "", words->key[i],
-                   a->place.address[i]);
-        putchar('}');
+            (void)printf("%s\"%s\":\"0x%" PRIx64 "\"", i != 0 ? "," : "", words->key[i],
+                         a->place.address[i]);
+        (void)putchar('}');
         return;
     }
     char text[400];
     vq_refusal_text(&a->why, text, sizeof(text));
-    printf(",\"place\":null,\"refusal\":{\"limit\":\"%s\",\"part\":\"%s\",\"bytes\":%" PRIu32
-           ",\"align\":%" PRIu32 ",\"largest\":%" PRIu64 ",\"free\":%" PRIu64 ",\"text\":\"%s\"",
-           limit_words[a->why.limit], a->why.part == VQ_PARTS ? "all" : words->key[a->why.part],
-           a->why.bytes, a->why.align, a->why.largest, a->why.free, text);
+    (void)printf(
+        ",\"place\":null,\"refusal\":{\"limit\":\"%s\",\"part\":\"%s\",\"bytes\":%" PRIu32
+        ",\"align\":%" PRIu32 ",\"largest\":%" PRIu64 ",\"free\":%" PRIu64 ",\"text\":\"%s\"",
+        limit_words[a->why.limit], a->why.part == VQ_PARTS ? "all" : words->key[a->why.part],
+        a->why.bytes, a->why.align, a->why.largest, a->why.free, text);
     if (a->layout.format != VQ_FORMAT_LEGACY)
-        printf(",\"size_that_fits\":%" PRIu32, a->smaller);
-    putchar('}');
+        (void)printf(",\"size_that_fits\":%" PRIu32, a->smaller);
+    (void)putchar('}');
 }
 
 static void json_answer(const struct answer *a, enum vq_format format, bool memory)
 {
     const struct format_words *words = &layout_words[format];
-    printf(",\"%s\":", words->name);
+    (void)printf(",\"%s\":", words->name);
     if (!a->allowed) {
-        fputs("null", stdout);
+        (void)fputs("null", stdout);
         return;
     }
-    putchar('{');
+    (void)putchar('{');
     if (format == VQ_FORMAT_LEGACY)
-        printf("\"align\":%" PRIu32 ",", a->layout.align);
+        (void)printf("\"align\":%" PRIu32 ",", a->layout.align);
     for (unsigned i = 0; i < VQ_PARTS; i++) {
         const struct vq_part_layout *part = &a->layout.part[i];
         bool legacy = format == VQ_FORMAT_LEGACY;
-        printf("\"%s\":{\"%s\":%" PRIu32 ",\"bytes\":%" PRIu32 "},", words->key[i],
-               legacy ? "offset" : "align", legacy ? part->offset : part->align, part->bytes);
+        (void)printf("\"%s\":{\"%s\":%" PRIu32 ",\"bytes\":%" PRIu32 "},", words->key[i],
+                     legacy ? "offset" : "align", legacy ? part->offset : part->align, part->bytes);
     }
-    printf("\"total\":%" PRIu32, a->layout.total);
+    (void)printf("\"total\":%" PRIu32, a->layout.total);
     if (memory)
         json_place(a, words);
-    putchar('}');
+    (void)putchar('}');
 }
 
 static void table_waste(const struct vq_layout *l)
 {
     uint32_t wasted = padding(l);
     if (wasted == 0)
-        fputs("   nothing wasted", stdout);
+        (void)fputs("   nothing wasted", stdout);
     else
-        printf("   %" PRIu32 " wasted (%.1f %%)", wasted, 100.0 * wasted / l->total);
+        (void)printf("   %" PRIu32 " wasted (%.1f %%)", wasted, 100.0 * wasted / l->total);
 }
 
 /* The line of the list that an address came from. */
@@ -168,33 +169,33 @@ static void table_answer(const struct request *r, const struct answer *a, enum v
     const struct format_words *words = &layout_words[format];
     bool legacy = format == VQ_FORMAT_LEGACY;
     if (!a->allowed) {
-        printf("  %-7s not allowed: its size is %s\n", words->name, words->sizes);
+        (void)printf("  %-7s not allowed: its size is %s\n", words->name, words->sizes);
         return;
     }
     for (unsigned i = 0; i < VQ_PARTS; i++) {
         const struct vq_part_layout *part = &a->layout.part[i];
-        printf("  %-7s %-17s %9" PRIu32 " %7" PRIu32 "   ", i == 0 ? words->name : "",
-               words->part[i], part->bytes, part->align);
+        (void)printf("  %-7s %-17s %9" PRIu32 " %7" PRIu32 "   ", i == 0 ? words->name : "",
+                     words->part[i], part->bytes, part->align);
         if (legacy)
-            printf("%8" PRIu32, part->offset);
+            (void)printf("%8" PRIu32, part->offset);
         else
-            printf("%8s", "any");
-        if (a->placed)
-            printf("   0x%" PRIx64 " (line %lu)", a->place.address[i],
-                   line_of(r->memory, a->place.address[i]));
-        putchar('\n');
+            (void)printf("%8s", "any");
+        if (r->memory != NULL && a->placed)
+            (void)printf("   0x%" PRIx64 " (line %lu)", a->place.address[i],
+                         line_of(r->memory, a->place.address[i]));
+        (void)putchar('\n');
     }
-    printf("  %-7s %-17s %9" PRIu32 " %7" PRIu32, "", legacy ? "one block" : "in all",
-           a->layout.total, a->layout.align);
+    (void)printf("  %-7s %-17s %9" PRIu32 " %7" PRIu32, "", legacy ? "one block" : "in all",
+                 a->layout.total, a->layout.align);
     table_waste(&a->layout);
-    putchar('\n');
+    (void)putchar('\n');
     if (r->memory != NULL && !a->placed) {
         char text[400];
         vq_refusal_text(&a->why, text, sizeof(text));
-        printf("  refused: %s\n", text);
+        (void)printf("  refused: %s\n", text);
         if (a->smaller != 0)
-            printf("  the largest %s queue that fits has %" PRIu32 " descriptors\n", words->name,
-                   a->smaller);
+            (void)printf("  the largest %s queue that fits has %" PRIu32 " descriptors\n",
+                         words->name, a->smaller);
     }
 }
 
@@ -203,10 +204,10 @@ static bool print_size(const struct request *r, uint32_t size)
 {
     bool good = false;
     if (r->json)
-        printf("{\"size\":%" PRIu32, size);
+        (void)printf("{\"size\":%" PRIu32, size);
     else
-        printf("queue size %" PRIu32 "\n  %-7s %-17s %9s %7s   %8s%s\n", size, "format", "part",
-               "bytes", "align", "offset", r->memory != NULL ? "   address" : "");
+        (void)printf("queue size %" PRIu32 "\n  %-7s %-17s %9s %7s   %8s%s\n", size, "format",
+                     "part", "bytes", "align", "offset", r->memory != NULL ? "   address" : "");
     for (unsigned f = 0; f < LAYOUT_FORMATS; f++) {
         if (!r->what.formats[f])
             continue;
@@ -218,7 +219,7 @@ static bool print_size(const struct request *r, uint32_t size)
             table_answer(r, &a, (enum vq_format)f);
     }
     if (r->json)
-        putchar('}');
+        (void)putchar('}');
     return good;
 }
 
@@ -238,8 +239,9 @@ static bool sizes_allowed(const struct request *r)
                                                 r->what.align) == VQ_OK;
         }
         if (!allowed && strictest != NULL)
-            fprintf(stderr, "vq layout: a %s queue cannot have the size %" PRIu32 ": it is %s\n",
-                    strictest->name, r->what.sizes[i], strictest->sizes);
+            (void)fprintf(stderr,
+                          "vq layout: a %s queue cannot have the size %" PRIu32 ": it is %s\n",
+                          strictest->name, r->what.sizes[i], strictest->sizes);
         good = good && allowed;
     }
     return good;
@@ -257,7 +259,7 @@ static bool draw(const struct request *r, const char *path)
             good = false;
     }
     if (!good)
-        fprintf(stderr, "vq layout: cannot write %s: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "vq layout: cannot write %s: %s\n", path, strerror(errno));
     return good;
 }
 
@@ -272,31 +274,31 @@ static int answer_all(const struct request *r, const char *svg)
         return VQ_EXIT_OK;
     bool array = r->json && r->what.count > 1;
     if (array)
-        putchar('[');
+        (void)putchar('[');
     for (size_t i = 0; i < r->what.count; i++) {
         if (i != 0)
-            putchar(r->json ? ',' : '\n');
+            (void)putchar(r->json ? ',' : '\n');
         good = print_size(r, r->what.sizes[i]) && good;
     }
     if (array)
-        putchar(']');
+        (void)putchar(']');
     if (r->json)
-        putchar('\n');
+        (void)putchar('\n');
     return good ? VQ_EXIT_OK : VQ_EXIT_FAILED;
 }
 
 static void usage(FILE *to)
 {
-    fputs("usage: vq layout SIZE... [OPTION...]\n\n"
-          "Bytes, alignment and offset of each part of a queue of SIZE descriptors.\n\n"
-          "  --format FORMAT    split, legacy, packed or all (default)\n"
-          "  --align N          Queue Align of a legacy queue (default 4096)\n"
-          "  --fragments FILE   place the parts in free memory: lines 'address length',\n"
-          "                     '#' begins a comment, - is standard input\n"
-          "  --json             one object a size, in an array if there are several\n"
-          "  --svg FILE         draw it to scale, - is standard output\n\n"
-          "Exits 0; 1 if a size is not allowed or does not fit; 2 if not understood.\n",
-          to);
+    (void)fputs("usage: vq layout SIZE... [OPTION...]\n\n"
+                "Bytes, alignment and offset of each part of a queue of SIZE descriptors.\n\n"
+                "  --format FORMAT    split, legacy, packed or all (default)\n"
+                "  --align N          Queue Align of a legacy queue (default 4096)\n"
+                "  --fragments FILE   place the parts in free memory: lines 'address length',\n"
+                "                     '#' begins a comment, - is standard input\n"
+                "  --json             one object a size, in an array if there are several\n"
+                "  --svg FILE         draw it to scale, - is standard output\n\n"
+                "Exits 0; 1 if a size is not allowed or does not fit; 2 if not understood.\n",
+                to);
 }
 
 static bool parse_format(const char *name, bool formats[LAYOUT_FORMATS])
@@ -307,7 +309,7 @@ static bool parse_format(const char *name, bool formats[LAYOUT_FORMATS])
         known = known || formats[f];
     }
     if (!known)
-        fprintf(stderr, "vq layout: no format '%s': split, legacy, packed or all\n", name);
+        (void)fprintf(stderr, "vq layout: no format '%s': split, legacy, packed or all\n", name);
     return known;
 }
 
@@ -317,7 +319,8 @@ static bool parse_align(const char *word, uint32_t *align)
     uint64_t n;
     if (!layout_number(word, UINT32_MAX, &n) || n == 0 ||
         vq_layout_init(&layout, VQ_FORMAT_LEGACY, 1, (uint32_t)n) != VQ_OK) {
-        fprintf(stderr, "vq layout: --align takes a power of two from 4 to 2^30, not '%s'\n", word);
+        (void)fprintf(stderr, "vq layout: --align takes a power of two from 4 to 2^30, not '%s'\n",
+                      word);
         return false;
     }
     *align = (uint32_t)n;
@@ -327,11 +330,11 @@ static bool parse_align(const char *word, uint32_t *align)
 static bool parse_sizes(char *const words[], size_t count, uint32_t sizes[])
 {
     if (count == 0)
-        fputs("vq layout: which queue size? For example: vq layout 256\n", stderr);
+        (void)fputs("vq layout: which queue size? For example: vq layout 256\n", stderr);
     for (size_t i = 0; i < count; i++) {
         uint64_t n;
         if (!layout_number(words[i], UINT32_MAX, &n)) {
-            fprintf(stderr, "vq layout: '%s' is not a queue size\n", words[i]);
+            (void)fprintf(stderr, "vq layout: '%s' is not a queue size\n", words[i]);
             return false;
         }
         sizes[i] = (uint32_t)n;
@@ -378,7 +381,7 @@ int vq_cmd_layout(int argc, char **argv)
     r.what.count = (size_t)(argc - optind);
     uint32_t *sizes = calloc(r.what.count + 1, sizeof(*sizes));
     if (sizes == NULL) {
-        fputs("vq layout: out of memory\n", stderr);
+        (void)fputs("vq layout: out of memory\n", stderr);
         return VQ_EXIT_FAILED;
     }
     r.what.sizes = sizes;

@@ -94,8 +94,8 @@ static bool join(const char *path, struct rows *rows)
         struct row *last = &rows->row[kept], *next = &rows->row[i];
         uint64_t distance = next->fragment.address - last->fragment.address;
         if (distance < last->fragment.bytes) {
-            fprintf(stderr, "vq layout: %s: lines %lu and %lu overlap at 0x%" PRIx64 "\n", path,
-                    last->line, next->line, next->fragment.address);
+            (void)fprintf(stderr, "vq layout: %s: lines %lu and %lu overlap at 0x%" PRIx64 "\n",
+                          path, last->line, next->line, next->fragment.address);
             return false;
         }
         if (distance == last->fragment.bytes &&
@@ -119,15 +119,15 @@ static bool read_rows(const char *path, FILE *file, struct rows *rows)
         if (length < 0)
             break;
         if (memchr(text, '\0', (size_t)length) != NULL) {
-            fprintf(stderr, "vq layout: %s:%lu: not a text file\n", path, line);
+            (void)fprintf(stderr, "vq layout: %s:%lu: not a text file\n", path, line);
             good = false;
         } else if (!read_line(text, line, rows, &wrong)) {
-            fprintf(stderr, "vq layout: %s:%lu: %s\n", path, line, wrong);
+            (void)fprintf(stderr, "vq layout: %s:%lu: %s\n", path, line, wrong);
             good = false;
         }
     }
     if (good && ferror(file)) {
-        fprintf(stderr, "vq layout: %s: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "vq layout: %s: %s\n", path, strerror(errno));
         good = false;
     }
     free(text);
@@ -141,18 +141,18 @@ bool fragments_read(const char *path, struct fragment_list *list)
     FILE *file = standard ? stdin : fopen(path, "re");
     *list = (struct fragment_list){NULL, NULL, 0};
     if (file == NULL) {
-        fprintf(stderr, "vq layout: %s: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "vq layout: %s: %s\n", path, strerror(errno));
         return false;
     }
     bool good = read_rows(standard ? "standard input" : path, file, &rows);
     if (!standard)
-        fclose(file);
+        (void)fclose(file);
     if (good && rows.count != 0) {
         list->fragments = calloc(rows.count, sizeof(list->fragments[0]));
         list->lines = calloc(rows.count, sizeof(list->lines[0]));
         good = list->fragments != NULL && list->lines != NULL;
         if (!good)
-            fprintf(stderr, "vq layout: %s: out of memory\n", path);
+            (void)fprintf(stderr, "vq layout: %s: out of memory\n", path);
     }
     if (good) {
         list->count = rows.count;

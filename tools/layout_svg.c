@@ -100,10 +100,10 @@ static double text_width(const char *text)
 static void box(FILE *to, double x, double y, double width, double height, double round,
                 const char *class)
 {
-    fprintf(to,
-            "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"%.1f\" "
-            "class=\"%s\"/>\n",
-            x, y, width, height, round, class);
+    (void)fprintf(to,
+                  "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"%.1f\" "
+                  "class=\"%s\"/>\n",
+                  x, y, width, height, round, class);
 }
 
 static void part_box(FILE *to, double x, double y, double width, double round, unsigned part,
@@ -114,27 +114,29 @@ static void part_box(FILE *to, double x, double y, double width, double round, u
         width = HAIR;
     box(to, x, y, width, THICK, width < 3 * round ? width / 3 : round, part_class[part]);
     if (text_width(n.text) + 10 <= width)
-        fprintf(to, "<text class=\"in\" text-anchor=\"middle\" x=\"%.2f\" y=\"%.2f\">%s</text>\n",
-                x + width / 2, y + THICK / 2 + 5, n.text);
+        (void)fprintf(to,
+                      "<text class=\"in\" text-anchor=\"middle\" x=\"%.2f\" y=\"%.2f\">%s</text>\n",
+                      x + width / 2, y + THICK / 2 + 5, n.text);
 }
 
 /* What stands below a bar: each part's bytes and name, in its colour. */
 static void caption(FILE *to, double y, const struct vq_layout *l)
 {
-    fprintf(to, "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">", LEFT, y + THICK + 17);
+    (void)fprintf(to, "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">", LEFT, y + THICK + 17);
     for (unsigned i = 0; i < VQ_PARTS; i++)
-        fprintf(to, "<tspan class=\"t%s\"%s>%s %s</tspan>", part_class[drawn[i]],
-                i != 0 ? " dx=\"18\"" : "", grouped(l->part[drawn[i]].bytes).text,
-                layout_words[l->format].part[drawn[i]]);
-    fputs("</text>\n", to);
+        (void)fprintf(to, "<tspan class=\"t%s\"%s>%s %s</tspan>", part_class[drawn[i]],
+                      i != 0 ? " dx=\"18\"" : "", grouped(l->part[drawn[i]].bytes).text,
+                      layout_words[l->format].part[drawn[i]]);
+    (void)fputs("</text>\n", to);
 }
 
 static void beside(FILE *to, double y, const struct vq_layout *l, const char *class,
                    const char *note)
 {
-    fprintf(to, "<text class=\"total\" x=\"%.2f\" y=\"%.2f\">%s bytes</text>\n", RIGHT, y + 15,
-            grouped(l->total).text);
-    fprintf(to, "<text class=\"%s\" x=\"%.2f\" y=\"%.2f\">%s</text>\n", class, RIGHT, y + 34, note);
+    (void)fprintf(to, "<text class=\"total\" x=\"%.2f\" y=\"%.2f\">%s bytes</text>\n", RIGHT,
+                  y + 15, grouped(l->total).text);
+    (void)fprintf(to, "<text class=\"%s\" x=\"%.2f\" y=\"%.2f\">%s</text>\n", class, RIGHT, y + 34,
+                  note);
 }
 
 /* The parts side by side from x on; returns where they end. */
@@ -165,15 +167,16 @@ static void draw_flexible(FILE *to, double y, const struct vq_layout *l, double 
         while (2 * factor * whole < BAR * 0.6)
             factor *= 2;
         double end = parts(to, from, y, l, scale * factor);
-        fprintf(to,
-                "<path class=\"lens\" d=\"M%.2f %.2fL%.2f %.2fV%.2fL%.2f %.2fZ\"/>\n"
-                "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">the same, %.0f times larger</text>\n",
-                x + 3, y + THICK * 0.4, from - 4, y, y + THICK, x + 3, y + THICK * 0.6, end + 14,
-                y + THICK / 2 + 5, factor);
+        (void)fprintf(
+            to,
+            "<path class=\"lens\" d=\"M%.2f %.2fL%.2f %.2fV%.2fL%.2f %.2fZ\"/>\n"
+            "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">the same, %.0f times larger</text>\n",
+            x + 3, y + THICK * 0.4, from - 4, y, y + THICK, x + 3, y + THICK * 0.6, end + 14,
+            y + THICK / 2 + 5, factor);
     }
     caption(to, y, l);
-    snprintf(note, sizeof(note), "no padding; largest piece %s",
-             grouped(l->part[VQ_DESCRIPTOR_AREA].bytes).text);
+    (void)snprintf(note, sizeof(note), "no padding; largest piece %s",
+                   grouped(l->part[VQ_DESCRIPTOR_AREA].bytes).text);
     beside(to, y, l, "note", note);
 }
 
@@ -182,9 +185,9 @@ static void draw_padding(FILE *to, double from, double end, double y)
     if (end - from < 0.05)
         return;
     box(to, from, y, end - from, THICK, 0, "pad");
-    fprintf(to,
-            "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"url(#hatch)\"/>\n",
-            from, y, end - from, THICK);
+    (void)fprintf(
+        to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"url(#hatch)\"/>\n",
+        from, y, end - from, THICK);
 }
 
 static void draw_legacy(FILE *to, double y, const struct vq_layout *l, double scale)
@@ -203,12 +206,12 @@ static void draw_legacy(FILE *to, double y, const struct vq_layout *l, double sc
     /* Multiples of Queue Align, as long as they can be told apart. */
     if (l->align * scale >= 6)
         for (uint32_t at = 0; at <= l->total - l->align; at += l->align)
-            fprintf(to, "<path class=\"tick\" d=\"M%.2f %.2fv5\"/>\n",
-                    LEFT + (at + l->align) * scale, y + THICK + 1);
+            (void)fprintf(to, "<path class=\"tick\" d=\"M%.2f %.2fv5\"/>\n",
+                          LEFT + (at + l->align) * scale, y + THICK + 1);
     caption(to, y + 3, l);
     uint32_t wasted = l->total - used;
-    snprintf(note, sizeof(note), "in one piece; %s padding (%.*f %%)", grouped(wasted).text,
-             100.0 * wasted / l->total < 10 ? 1 : 0, 100.0 * wasted / l->total);
+    (void)snprintf(note, sizeof(note), "in one piece; %s padding (%.*f %%)", grouped(wasted).text,
+                   100.0 * wasted / l->total < 10 ? 1 : 0, 100.0 * wasted / l->total);
     beside(to, y, l, "loss", note);
 }
 
@@ -229,18 +232,18 @@ static double draw_group(FILE *to, double y, const struct drawing *drawing, uint
     /* Room for the two gaps, in case that a flexible queue is the largest. */
     double scale = (flexible ? BAR - 2 * GAP : BAR) / largest;
 
-    fprintf(to, "<path class=\"rule\" d=\"M40 %.2fH%d\"/>\n", y, WIDTH - 40);
-    fprintf(to, "<text class=\"size\" x=\"40\" y=\"%.2f\">queue of %s</text>\n", y + 32,
-            grouped(size).text);
+    (void)fprintf(to, "<path class=\"rule\" d=\"M40 %.2fH%d\"/>\n", y, WIDTH - 40);
+    (void)fprintf(to, "<text class=\"size\" x=\"40\" y=\"%.2f\">queue of %s</text>\n", y + 32,
+                  grouped(size).text);
     y += GROUP_HEAD;
     for (unsigned f = 0; f < LAYOUT_FORMATS; f++) {
         if (!drawing->formats[f])
             continue;
-        fprintf(to, "<text class=\"format\" x=\"40\" y=\"%.2f\">%s</text>\n", y + THICK / 2 + 6,
-                layout_words[f].name);
+        (void)fprintf(to, "<text class=\"format\" x=\"40\" y=\"%.2f\">%s</text>\n",
+                      y + THICK / 2 + 6, layout_words[f].name);
         if (!allowed[f])
-            fprintf(to, "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">takes %s</text>\n", LEFT,
-                    y + THICK / 2 + 5, layout_words[f].sizes);
+            (void)fprintf(to, "<text class=\"note\" x=\"%.2f\" y=\"%.2f\">takes %s</text>\n", LEFT,
+                          y + THICK / 2 + 5, layout_words[f].sizes);
         else if (f == VQ_FORMAT_LEGACY)
             draw_legacy(to, y, &layout[f], scale);
         else
@@ -263,26 +266,27 @@ static void draw_header(FILE *to, const struct drawing *drawing)
         {"u", "device area", 330},
         {"pad", "padding", 460},
     };
-    fputs("<text class=\"title\" x=\"40\" y=\"54\">What a virtqueue takes</text>\n"
-          "<text class=\"sub\" x=\"40\" y=\"80\">Split and packed parts may lie anywhere; a legacy "
-          "queue is one aligned block. Each size is drawn to its own scale.</text>\n",
-          to);
+    (void)fputs(
+        "<text class=\"title\" x=\"40\" y=\"54\">What a virtqueue takes</text>\n"
+        "<text class=\"sub\" x=\"40\" y=\"80\">Split and packed parts may lie anywhere; a legacy "
+        "queue is one aligned block. Each size is drawn to its own scale.</text>\n",
+        to);
     for (size_t i = 0; i < sizeof(legend) / sizeof(legend[0]); i++) {
         box(to, legend[i].x, 98, 16, 16, 3, legend[i].class);
         if (legend[i].class[0] == 'p')
-            fprintf(to,
-                    "<rect x=\"%.0f\" y=\"98\" width=\"16\" height=\"16\" rx=\"3\" "
-                    "fill=\"url(#hatch)\"/>\n",
-                    legend[i].x);
-        fprintf(to, "<text class=\"note\" x=\"%.0f\" y=\"111\">%s</text>\n", legend[i].x + 24,
-                legend[i].words);
+            (void)fprintf(to,
+                          "<rect x=\"%.0f\" y=\"98\" width=\"16\" height=\"16\" rx=\"3\" "
+                          "fill=\"url(#hatch)\"/>\n",
+                          legend[i].x);
+        (void)fprintf(to, "<text class=\"note\" x=\"%.0f\" y=\"111\">%s</text>\n", legend[i].x + 24,
+                      legend[i].words);
     }
     if (drawing->formats[VQ_FORMAT_LEGACY] &&
         vq_layout_init(&legacy, VQ_FORMAT_LEGACY, 1, drawing->align) == VQ_OK)
-        fprintf(to,
-                "<path class=\"tick\" d=\"M566 101v10\"/><text class=\"note\" x=\"574\" "
-                "y=\"111\">every %s bytes</text>\n",
-                grouped(legacy.align).text);
+        (void)fprintf(to,
+                      "<path class=\"tick\" d=\"M566 101v10\"/><text class=\"note\" x=\"574\" "
+                      "y=\"111\">every %s bytes</text>\n",
+                      grouped(legacy.align).text);
 }
 
 void layout_draw(FILE *to, const struct drawing *drawing)
@@ -291,7 +295,7 @@ void layout_draw(FILE *to, const struct drawing *drawing)
     for (unsigned f = 0; f < LAYOUT_FORMATS; f++)
         rows += drawing->formats[f];
     double height = HEADER + (double)drawing->count * (GROUP_HEAD + rows * ROW + GROUP_FOOT) + 14;
-    fprintf(
+    (void)fprintf(
         to,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
         "height=\"%.0f\" role=\"img\">\n<title>Bytes of a virtqueue's parts</title>\n%s"
@@ -303,5 +307,5 @@ void layout_draw(FILE *to, const struct drawing *drawing)
     double y = HEADER;
     for (size_t i = 0; i < drawing->count; i++)
         y = draw_group(to, y, drawing, drawing->sizes[i]);
-    fputs("</svg>\n", to);
+    (void)fputs("</svg>\n", to);
 }

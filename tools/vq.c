@@ -28,17 +28,17 @@ static const struct command *find(const char *name)
 
 static void usage(FILE *to)
 {
-    fputs("usage: vq COMMAND [ARGUMENT...]\n\n", to);
+    (void)fputs("usage: vq COMMAND [ARGUMENT...]\n\n", to);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n  vq help COMMAND    what a command takes\n"
-          "  vq --version       which vq this is\n",
-          to);
+        (void)fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    (void)fputs("\n  vq help COMMAND    what a command takes\n"
+                "  vq --version       which vq this is\n",
+                to);
 }
 
 static int unknown(const char *name)
 {
-    fprintf(stderr, "vq: there is no command '%s'; vq --help lists them\n", name);
+    (void)fprintf(stderr, "vq: there is no command '%s'; vq --help lists them\n", name);
     return VQ_EXIT_USAGE;
 }
 
@@ -46,7 +46,7 @@ static int unknown(const char *name)
 static int start(const struct command *command, int argc, char **argv)
 {
     char name[32];
-    snprintf(name, sizeof(name), "vq %s", command->name);
+    (void)snprintf(name, sizeof(name), "vq %s", command->name);
     argv[0] = name;
     return command->run(argc, argv);
 }
@@ -73,7 +73,7 @@ static int run(int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return help(argc - 1, argv + 1);
     if (strcmp(name, "--version") == 0) {
-        puts("vq " VQ_VERSION);
+        (void)puts("vq " VQ_VERSION);
         return VQ_EXIT_OK;
     }
     const struct command *command = find(name);

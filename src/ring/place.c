@@ -11,35 +11,11 @@
  * outside of them or in which parts overlap. 64-bit shifts by a variable and divisions
  * are avoided, since they are calls into the compiler's library on small machines.
  */
-#include <vq/layout.h>
+#include "place.h"
 
 #define ALIGN_MAX  (UINT32_C(1) << 30)
 #define CANDIDATES 3
 #define SETS       (1u << VQ_PARTS)
-
-/* Where addresses may lie: a piece starts in [first_start, last_start], and no byte of it
- * is beyond last_byte. */
-struct window {
-    uint64_t first_start;
-    uint64_t last_start;
-    uint64_t last_byte;
-};
-
-struct piece {
-    uint32_t bytes;
-    uint32_t align;
-};
-
-struct problem {
-    const struct vq_fragment *fragments;
-    size_t count;
-    struct window window;
-    unsigned pieces; /* VQ_PARTS of them, or 1: the block */
-    struct piece piece[VQ_PARTS];
-    struct vq_layout layout;
-};
-
-static const struct window everywhere = {0, UINT64_MAX, UINT64_MAX};
 
 static bool power_of_two(uint32_t n)
 {
@@ -59,45 +35,6 @@ static uint64_t low_bits(uint32_t bits)
     return (uint64_t)high << 32 | low;
 }
 
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-/* The first and last byte of a fragment that the window leaves; false for none. */
-static bool clip(const struct vq_fragment *f, const struct window *w, uint64_t *first,
-                 uint64_t *last)
-{
-    if (f->bytes == 0)
-        return false;
-    *first = f->address;
-    *last = add_saturating(f->address, f->bytes - 1);
-    if (*last > w->last_byte)
-        *last = w->last_byte;
-    return *first <= *last;
-}
-
-/* The first start of a piece from `from` on; false if there is none. */
-static bool first_start(uint64_t from, uint32_t align, const struct window *w, uint64_t *start)
-{
-    uint64_t mask = (uint64_t)align - 1;
-    if (from < w->first_start)
-        from = w->first_start;
-    if (from > UINT64_MAX - mask)
-        return false;
-    *start = (from + mask) & ~mask;
-    return *start <= w->last_start;
-}
-
-/* Bytes from the first aligned address in [first, last] to its end. */
-static uint64_t hole(uint64_t first, uint64_t last, uint32_t align, const struct window *w)
-{
-    uint64_t start;
-    if (!first_start(first, align, w, &start) || start > last)
-        return 0;
-    return add_saturating(last - start, 1);
-}
-
 /* All orders of up to three pieces. The descriptor area first and the driver area last is
  * gapless in a fragment that is aligned; in one that is not, another may be the one that fits. */
 static const uint8_t orders[][VQ_PARTS] = {
@@ -110,11 +47,11 @@ static const uint8_t orders[][VQ_PARTS] = {
 };
 
 /* Packs a set of pieces into one fragment; addresses of other pieces are left alone. */
-static bool pack(const struct problem *p, const struct vq_fragment *f, unsigned set,
+static bool pack(const struct place_problem *p, const struct vq_fragment *f, unsigned set,
                  uint64_t address[VQ_PARTS])
 {
     uint64_t first, last, bytes = 0;
-    if (!clip(f, &p->window, &first, &last))
+    if (!place_clip(f, &p->window, &first, &last))
         return false;
     for (unsigned i = 0; i < VQ_PARTS; i++)
         bytes += (set >> i & 1u) != 0 ? p->piece[i].bytes : 0;
@@ -131,7 +68,7 @@ static bool pack(const struct problem *p, const struct vq_fragment *f, unsigned 
             uint64_t start;
             if ((set >> i & 1u) == 0)
                 continue;
-            if (!room || !first_start(from, p->piece[i].align, &p->window, &start) ||
+            if (!room || !place_first_start(from, p->piece[i].align, &p->window, &start) ||
                 start > last || last - start < p->piece[i].bytes - 1)
                 break;
             address[i] = start;
@@ -203,7 +140,7 @@ static void choose(const struct candidates *const c[VQ_PARTS], const uint8_t set
                         if (set[t] != 0 && trial.index[t] == candidate->index)
                             trial.found = false;
                     trial.index[s] = candidate->index;
-                    trial.bytes = add_saturating(trial.bytes, candidate->bytes);
+                    trial.bytes = place_add(trial.bytes, candidate->bytes);
                 }
                 if (trial.found && (!best->found || trial.bytes < best->bytes))
                     *best = trial;
@@ -211,7 +148,7 @@ static void choose(const struct candidates *const c[VQ_PARTS], const uint8_t set
 }
 
 /* Places a set of pieces; exact. */
-static bool solve(const struct problem *p, unsigned set, uint64_t address[VQ_PARTS])
+bool vq_place_solve(const struct place_problem *p, unsigned set, uint64_t address[VQ_PARTS])
 {
     struct candidates candidates[SETS] = {{{{0, 0}}, 0}};
     uint64_t scratch[VQ_PARTS];
@@ -238,12 +175,7 @@ static bool solve(const struct problem *p, unsigned set, uint64_t address[VQ_PAR
     return true;
 }
 
-static unsigned all_pieces(const struct problem *p)
-{
-    return (1u << p->pieces) - 1;
-}
-
-static bool overlap(const struct problem *p, const uint64_t address[VQ_PARTS])
+static bool overlap(const struct place_problem *p, const uint64_t address[VQ_PARTS])
 {
     for (unsigned i = 0; i < p->pieces; i++)
         for (unsigned k = 0; k < i; k++) {
@@ -256,7 +188,7 @@ static bool overlap(const struct problem *p, const uint64_t address[VQ_PARTS])
 }
 
 /* What is to be placed where, for one queue size. The constraints have been checked. */
-static enum vq_error state_problem(struct problem *p, const struct vq_constraints *c, uint32_t size)
+enum vq_error vq_place_state(struct place_problem *p, const struct vq_constraints *c, uint32_t size)
 {
     struct vq_layout *layout = &p->layout;
     enum vq_error error = vq_layout_init(layout, c->format, size, c->align);
@@ -274,19 +206,19 @@ static enum vq_error state_problem(struct problem *p, const struct vq_constraint
         layout->align = part[VQ_DESCRIPTOR_AREA].align;
     }
 
-    p->window = everywhere;
+    p->window = PLACE_EVERYWHERE;
     if (c->address_bits != 0)
         p->window.last_byte = low_bits(c->address_bits);
     if (c->format != VQ_FORMAT_LEGACY && !c->contiguous) {
         p->pieces = VQ_PARTS;
         for (unsigned i = 0; i < VQ_PARTS; i++)
-            p->piece[i] = (struct piece){layout->part[i].bytes, layout->part[i].align};
+            p->piece[i] = (struct place_piece){layout->part[i].bytes, layout->part[i].align};
         return VQ_OK;
     }
     p->pieces = 1;
     p->piece[0].bytes = layout->total;
     p->piece[0].align = larger(layout->align, layout->part[VQ_DESCRIPTOR_AREA].align);
-    p->piece[1] = p->piece[2] = (struct piece){1, 1};
+    p->piece[1] = p->piece[2] = (struct place_piece){1, 1};
     if (c->pfn_bits != 0) {
         /* Page 0 means that there is no queue (MMIOLEG-DRV-05). */
         uint32_t page = UINT32_C(1) << c->page_shift;
@@ -295,146 +227,6 @@ static enum vq_error state_problem(struct problem *p, const struct vq_constraint
         p->window.last_start = low_bits(c->pfn_bits + c->page_shift) & ~((uint64_t)page - 1);
     }
     return VQ_OK;
-}
-
-static uint64_t largest_hole(const struct problem *p, uint32_t align, const struct window *w)
-{
-    uint64_t largest = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        uint64_t first, last;
-        if (!clip(&p->fragments[i], w, &first, &last))
-            continue;
-        uint64_t bytes = hole(first, last, align, w);
-        if (bytes > largest)
-            largest = bytes;
-    }
-    return largest;
-}
-
-/* Why a piece fits nowhere; VQ_LIMIT_NONE if it does. */
-static enum vq_limit alone(const struct problem *p, const struct piece *piece, uint64_t *largest)
-{
-    struct window no_pfn = everywhere;
-    no_pfn.last_byte = p->window.last_byte;
-    *largest = largest_hole(p, piece->align, &p->window);
-    if (*largest >= piece->bytes)
-        return VQ_LIMIT_NONE;
-    if (largest_hole(p, piece->align, &no_pfn) >= piece->bytes)
-        return VQ_LIMIT_PFN;
-    if (largest_hole(p, piece->align, &everywhere) >= piece->bytes)
-        return VQ_LIMIT_ADDRESS;
-    if (largest_hole(p, 1, &no_pfn) >= piece->bytes)
-        return VQ_LIMIT_ALIGN;
-    if (largest_hole(p, 1, &everywhere) >= piece->bytes)
-        return VQ_LIMIT_ADDRESS;
-    return VQ_LIMIT_BYTES;
-}
-
-/* The largest hole at `align` in a fragment from `from` on, ending before the next piece. */
-static uint64_t hole_from(const struct problem *p, unsigned set, const uint64_t address[VQ_PARTS],
-                          uint64_t from, uint64_t last, uint32_t align)
-{
-    for (unsigned k = 0; k < VQ_PARTS; k++)
-        if ((set >> k & 1u) != 0 && address[k] >= from && address[k] <= last) {
-            if (address[k] == from)
-                return 0;
-            last = address[k] - 1;
-        }
-    return hole(from, last, align, &p->window);
-}
-
-/* The largest hole at `align` anywhere when the pieces of `set` lie where `address` says. */
-static uint64_t hole_beside(const struct problem *p, unsigned set, const uint64_t address[VQ_PARTS],
-                            uint32_t align)
-{
-    uint64_t largest = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        uint64_t first, last;
-        if (!clip(&p->fragments[i], &p->window, &first, &last))
-            continue;
-        uint64_t bytes = hole_from(p, set, address, first, last, align);
-        largest = bytes > largest ? bytes : largest;
-        for (unsigned k = 0; k < VQ_PARTS; k++) {
-            uint64_t end = address[k] + (p->piece[k].bytes - 1);
-            if ((set >> k & 1u) == 0 || address[k] < first || end >= last)
-                continue;
-            bytes = hole_from(p, set, address, end + 1, last, align);
-            largest = bytes > largest ? bytes : largest;
-        }
-    }
-    return largest;
-}
-
-static void blame(struct vq_refusal *why, const struct piece *piece, enum vq_part part,
-                  enum vq_limit limit, uint64_t largest)
-{
-    why->limit = limit;
-    why->part = part;
-    why->bytes = piece->bytes;
-    why->align = piece->align;
-    why->largest = largest;
-}
-
-/* All fit alone: the piece that is left over once the others are placed, biggest sets first. */
-static void explain_together(const struct problem *p, struct vq_refusal *why)
-{
-    static const struct {
-        uint8_t set, left;
-    } tries[] = {
-        {1u << VQ_DESCRIPTOR_AREA | 1u << VQ_DEVICE_AREA, VQ_DRIVER_AREA},
-        {1u << VQ_DESCRIPTOR_AREA | 1u << VQ_DRIVER_AREA, VQ_DEVICE_AREA},
-        {1u << VQ_DEVICE_AREA | 1u << VQ_DRIVER_AREA, VQ_DESCRIPTOR_AREA},
-        {1u << VQ_DESCRIPTOR_AREA, VQ_DEVICE_AREA},
-    };
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-        uint64_t address[VQ_PARTS] = {0, 0, 0};
-        if (!solve(p, tries[i].set, address))
-            continue;
-        const struct piece *left = &p->piece[tries[i].left];
-        blame(why, left, (enum vq_part)tries[i].left, VQ_LIMIT_TOGETHER,
-              hole_beside(p, tries[i].set, address, left->align));
-        return;
-    }
-}
-
-static void explain(const struct problem *p, const struct vq_constraints *c, struct vq_refusal *why)
-{
-    static const uint8_t by_size[VQ_PARTS] = {VQ_DESCRIPTOR_AREA, VQ_DEVICE_AREA, VQ_DRIVER_AREA};
-    why->size = p->layout.size;
-    why->free = 0;
-    for (size_t i = 0; i < p->count; i++)
-        why->free = add_saturating(why->free, p->fragments[i].bytes);
-
-    uint64_t largest;
-    for (unsigned k = 0; k < p->pieces && k < VQ_PARTS; k++) {
-        unsigned i = by_size[k];
-        enum vq_limit limit = alone(p, &p->piece[i], &largest);
-        if (limit == VQ_LIMIT_NONE)
-            continue;
-        blame(why, &p->piece[i], p->pieces == 1 ? VQ_PARTS : (enum vq_part)i, limit, largest);
-        why->bits = limit == VQ_LIMIT_PFN       ? c->pfn_bits + c->page_shift
-                    : limit == VQ_LIMIT_ADDRESS ? c->address_bits
-                                                : 0;
-        if (p->pieces == 1 && limit == VQ_LIMIT_BYTES) {
-            struct problem apart;
-            struct vq_constraints split = *c;
-            uint64_t address[VQ_PARTS];
-            split.contiguous = false;
-            split.pfn_bits = 0;
-            if (c->format == VQ_FORMAT_LEGACY) {
-                split.format = VQ_FORMAT_SPLIT;
-                split.align = 0;
-            }
-            if (state_problem(&apart, &split, p->layout.size) == VQ_OK) {
-                apart.fragments = p->fragments;
-                apart.count = p->count;
-                if (solve(&apart, all_pieces(&apart), address))
-                    why->limit = VQ_LIMIT_CONTIGUOUS;
-            }
-        }
-        return;
-    }
-    explain_together(p, why);
 }
 
 static uint32_t power_of_two_below(uint32_t n)
@@ -495,14 +287,14 @@ static enum vq_error check(const struct vq_constraints *c)
 }
 
 /* One size: VQ_OK, VQ_ERR_NO_MEMORY, or VQ_ERR_INVALID for fragments that overlap. */
-static enum vq_error try_size(struct problem *p, const struct vq_constraints *c, uint32_t size,
-                              struct vq_place *out)
+static enum vq_error try_size(struct place_problem *p, const struct vq_constraints *c,
+                              uint32_t size, struct vq_place *out)
 {
     uint64_t address[VQ_PARTS] = {0, 0, 0};
-    enum vq_error error = state_problem(p, c, size);
+    enum vq_error error = vq_place_state(p, c, size);
     if (error != VQ_OK)
         return error;
-    if (!solve(p, all_pieces(p), address))
+    if (!vq_place_solve(p, place_all_pieces(p), address))
         return VQ_ERR_NO_MEMORY;
     if (overlap(p, address))
         return VQ_ERR_INVALID;
@@ -518,7 +310,7 @@ enum vq_error vq_place_find(const struct vq_constraints *constraints, uint32_t w
 {
     struct vq_refusal unused;
     struct sizes sizes;
-    struct problem p;
+    struct place_problem p = {.fragments = fragments, .count = count};
     if (why == NULL)
         why = &unused;
     *why =
@@ -537,8 +329,6 @@ enum vq_error vq_place_find(const struct vq_constraints *constraints, uint32_t w
      * of two will do. `out` holds the place of `fits`, the last success. */
     uint32_t size = sizes.largest, fails = sizes.largest + 1, fits = sizes.smallest - 1;
     bool found = false;
-    p.fragments = fragments;
-    p.count = count;
     do {
         error = try_size(&p, constraints, size, out);
         if (error == VQ_OK) {
@@ -554,7 +344,7 @@ enum vq_error vq_place_find(const struct vq_constraints *constraints, uint32_t w
     } while (fits + 1 < fails && size >= sizes.smallest && size != fits &&
              !(found && constraints->format != VQ_FORMAT_PACKED));
     if (!found) {
-        explain(&p, constraints, why);
+        vq_place_explain(&p, constraints, why);
         return VQ_ERR_NO_MEMORY;
     }
     why->limit = VQ_LIMIT_NONE;

@@ -19,40 +19,47 @@ struct run {
     char err[2048];
 };
 
-static void read_text(const char *path, char *text, size_t room)
+/* In the child: what `vq layout ARGUMENTS` would be in a shell; words are blank-separated. */
+static void become(const char *arguments, int in, int out, int err)
 {
-    FILE *file = fopen(path, "re");
-    assert_non_null(file);
-    size_t length = fread(text, 1, room - 1, file);
-    text[length] = '\0';
-    fclose(file);
+    char text[256], *words[16] = {"vq", "layout"}, *rest = NULL;
+    size_t count = 2;
+    (void)snprintf(text, sizeof(text), "%s", arguments);
+    for (char *word = strtok_r(text, " ", &rest); word != NULL && count < 15;
+         word = strtok_r(NULL, " ", &rest))
+        words[count++] = word;
+    if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
+        (void)execv(program, words);
+    _exit(127);
+}
+
+static void read_back(FILE *file, char *text, size_t room)
+{
+    rewind(file);
+    text[fread(text, 1, room - 1, file)] = '\0';
+    (void)fclose(file);
 }
 
 /* Runs `vq layout ARGUMENTS` with `input` on standard input. */
 static struct run run(const char *arguments, const char *input)
 {
     struct run r;
-    char dir[256], in[300], out[300], err[300], command[2048];
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%s/vq-layout.XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(dir));
-    snprintf(in, sizeof(in), "%s/in", dir);
-    snprintf(out, sizeof(out), "%s/out", dir);
-    snprintf(err, sizeof(err), "%s/err", dir);
-    FILE *file = fopen(in, "we");
-    assert_non_null(file);
-    fputs(input, file);
-    fclose(file);
-    snprintf(command, sizeof(command), "'%s' layout %s <'%s' >'%s' 2>'%s'", program, arguments, in,
-             out, err);
-    int status = system(command);
+    FILE *in = tmpfile(), *out = tmpfile(), *err = tmpfile();
+    int status = -1;
+    assert_non_null(in);
+    assert_non_null(out);
+    assert_non_null(err);
+    assert_true(fputs(input, in) >= 0);
+    rewind(in);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        become(arguments, fileno(in), fileno(out), fileno(err));
+    assert_int_equal(waitpid(child, &status, 0), child);
     r.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    read_text(out, r.out, sizeof(r.out));
-    read_text(err, r.err, sizeof(r.err));
-    unlink(out);
-    unlink(err);
-    unlink(in);
-    rmdir(dir);
+    (void)fclose(in);
+    read_back(out, r.out, sizeof(r.out));
+    read_back(err, r.err, sizeof(r.err));
     return r;
 }
 
@@ -256,7 +263,7 @@ int main(int argc, char **argv)
         VQ_TEST(a_drawing, "a drawing that begins, ends and has numbers in it"),
     };
     if (argc != 2) {
-        fprintf(stderr, "usage: %s VQ\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s VQ\n", argv[0]);
         return 2;
     }
     program = argv[1];

@@ -25,7 +25,6 @@ static void check_place(const struct vq_place *place, const struct vq_constraint
         bool inside = false;
         assert_true(last >= first);
         if (c->format == VQ_FORMAT_LEGACY) {
-            /* With a Queue Align below 16 the block is still aligned for descriptors. */
             assert_int_equal(place->address[i] - place->address[0], part->offset);
         } else {
             assert_int_equal(first % part->align, 0);
@@ -109,6 +108,13 @@ static void legacy_placed_where_it_fits(void **state)
     assert_int_equal(place.address[VQ_DESCRIPTOR_AREA], 0x1000); /* page 0 is no page */
     assert_int_equal(find(&legacy_pci, 1, f, COUNT(f), &place, NULL), VQ_OK);
     assert_int_equal(place.address[VQ_DESCRIPTOR_AREA], 0x01000000);
+
+    /* A small Queue Align still leaves the descriptors where 16 divides. */
+    const struct vq_constraints embedded = {
+        .format = VQ_FORMAT_LEGACY, .size_max = 4, .size_fixed = true, .align = 4};
+    const struct vq_fragment odd = {0x1004, 200};
+    assert_int_equal(find(&embedded, 0, &odd, 1, &place, NULL), VQ_OK);
+    assert_int_equal(place.address[VQ_DESCRIPTOR_AREA], 0x1010);
 }
 
 static void page_frame_numbers(void **state)
@@ -222,6 +228,9 @@ static void end_of_the_address_space(void **state)
     static const struct vq_fragment last = {UINT64_MAX - 115 - 12, 128};
     static const struct vq_fragment wraps = {UINT64_MAX - 15, UINT64_MAX};
     static const struct vq_fragment whole[] = {{0, UINT64_MAX}};
+    static const struct vq_fragment one = {UINT64_MAX - 23, 24};
+    static const struct vq_fragment unaligned = {UINT64_MAX - 299, 300};
+    static const struct vq_fragment tight[] = {{UINT64_MAX - 63, 64}, {0x2000, 38}, {0x3000, 13}};
     static const struct vq_fragment empty[] = {{0, 0}, {UINT64_MAX, 0}, {0x1000, 0}};
     struct vq_constraints c = split;
     struct vq_place place;
@@ -234,6 +243,15 @@ static void end_of_the_address_space(void **state)
     assert_int_equal(find(&c, 4, whole, 1, &place, &why), VQ_OK);
     assert_int_equal(find(&c, 4, empty, COUNT(empty), &place, &why), VQ_ERR_NO_MEMORY);
     assert_int_equal(why.limit, VQ_LIMIT_BYTES);
+    /* A piece that ends with the address space has nothing behind it. */
+    assert_int_equal(find(&packed, 1, &one, 1, &place, &why), VQ_OK);
+    c.align = 4096;
+    assert_int_equal(find(&c, 4, &unaligned, 1, &place, &why), VQ_ERR_NO_MEMORY);
+    assert_int_equal(why.limit, VQ_LIMIT_ALIGN);
+    c.align = 0;
+    assert_int_equal(find(&c, 4, tight, COUNT(tight), &place, &why), VQ_ERR_NO_MEMORY);
+    assert_int_equal(why.limit, VQ_LIMIT_TOGETHER);
+    assert_int_equal(why.largest, 13);
     assert_int_equal(find(&c, 4, NULL, 0, &place, &why), VQ_ERR_NO_MEMORY);
     assert_int_equal(why.largest, 0);
 }
