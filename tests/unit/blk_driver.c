@@ -1,0 +1,849 @@
+/*
+ * The block driver over the loopback, against a device that does as it is told:
+ * it records each request, and answers with any status, length and order.
+ */
+#include "test.h"
+
+#include <string.h>
+
+#include <vq/blk_driver.h>
+#include <vq/loopback.h>
+
+#define BASE   UINT64_C(0x10000000)
+#define ARENA  (1u << 20)
+#define SIZE   64u
+#define DATA   (512u << 10) /* where data lies in the arena */
+#define QUEUES 2u
+
+/* A request as the device saw it. */
+struct seen {
+    uint32_t type;
+    uint64_t sector;
+    uint32_t segments;
+    uint32_t bytes[8]; /* of each segment */
+    uint32_t readable;
+    uint8_t payload[32]; /* what followed the header */
+};
+
+struct script {
+    struct vq_device_model model;
+    struct vq_features offered;
+    struct vq_features chosen;
+    uint8_t config[VQ_BLK_CONFIG_SIZE];
+    uint32_t config_size;
+    uint8_t touched[VQ_BLK_CONFIG_SIZE];
+    bool refuse;
+    uint16_t queue_size;
+    uint16_t queues;
+    /* Answers. */
+    uint8_t status;
+    bool silent_status; /* does not write the status at all */
+    int32_t length;     /* used length; -1: the right one */
+    bool backwards;
+    bool hold; /* takes and does not answer */
+    /* Records. */
+    struct seen seen[256];
+    size_t count;
+    struct vq_device_queue queue[QUEUES];
+    uint16_t in_flight[QUEUES][SIZE];
+    bool running[QUEUES];
+};
+
+static struct script *script_of(const struct vq_device_model *model)
+{
+    return (struct script *)(uintptr_t)model;
+}
+
+static struct vq_features offered(const struct vq_device_model *model)
+{
+    return script_of(model)->offered;
+}
+
+static enum vq_error accept(struct vq_device_model *model, const struct vq_features *chosen)
+{
+    script_of(model)->chosen = *chosen;
+    return script_of(model)->refuse ? VQ_ERR_UNSUPPORTED : VQ_OK;
+}
+
+static uint32_t config_size(const struct vq_device_model *model)
+{
+    return script_of(model)->config_size;
+}
+
+static void read_config(const struct vq_device_model *model, uint32_t offset, void *bytes,
+                        uint32_t count)
+{
+    struct script *s = script_of(model);
+    assert_true(offset + count <= sizeof s->config);
+    memset(s->touched + offset, 1, count);
+    memcpy(bytes, s->config + offset, count);
+}
+
+static enum vq_error write_config(struct vq_device_model *model, uint32_t offset, const void *bytes,
+                                  uint32_t count)
+{
+    memcpy(script_of(model)->config + offset, bytes, count);
+    return VQ_OK;
+}
+
+static uint16_t queue_count(const struct vq_device_model *model)
+{
+    return script_of(model)->queues;
+}
+
+static uint16_t queue_size_max(const struct vq_device_model *model, uint16_t index)
+{
+    (void)index;
+    return script_of(model)->queue_size;
+}
+
+static enum vq_error queue_start(struct vq_device_model *model, uint16_t index,
+                                 const struct vq_device_config *config)
+{
+    struct script *s = script_of(model);
+    struct vq_device_config mine = *config;
+    mine.in_flight = s->in_flight[index];
+    s->running[index] = true;
+    return vq_device_init(&s->queue[index], &mine);
+}
+
+static void note(struct script *s, const struct vq_buffer *b)
+{
+    struct seen *seen = &s->seen[s->count++ % 256];
+    memset(seen, 0, sizeof *seen);
+    seen->readable = b->readable;
+    seen->segments = b->readable + b->writable;
+    for (uint32_t i = 0; i < seen->segments && i < 8; i++)
+        seen->bytes[i] = (uint32_t)b->segments[i].bytes;
+    memcpy(&seen->type, b->segments[0].base, 4);
+    memcpy(&seen->sector, (uint8_t *)b->segments[0].base + 8, 8);
+    if (b->readable > 1)
+        memcpy(seen->payload, b->segments[1].base,
+               b->segments[1].bytes < 32 ? b->segments[1].bytes : 32);
+}
+
+static unsigned queue_run(struct vq_device_model *model, uint16_t index)
+{
+    struct script *s = script_of(model);
+    struct vq_device_queue *q = &s->queue[index];
+    struct vq_used used[SIZE];
+    struct vq_segment segments[40];
+    struct vq_buffer buffer = {.segments = segments, .room = 40};
+    struct vq_buffer *one[1] = {&buffer};
+    size_t n = 0;
+    while (n < SIZE && vq_device_pop(q, one, 1) == 1) {
+        note(s, &buffer);
+        uint32_t last = buffer.readable + buffer.writable - 1;
+        if (!s->silent_status)
+            memset((uint8_t *)segments[last].base + segments[last].bytes - 1, s->status, 1);
+        for (uint32_t i = buffer.readable; i < last; i++)
+            memset(segments[i].base, 0x5a, segments[i].bytes);
+        used[n++] = (struct vq_used){buffer.id, s->length < 0 ? (uint32_t)buffer.writable_bytes
+                                                              : (uint32_t)s->length};
+    }
+    if (n == 0 || s->hold)
+        return VQ_RUN_IDLE;
+    for (size_t i = 0; s->backwards && i < n / 2; i++) {
+        struct vq_used other = used[i];
+        used[i] = used[n - 1 - i];
+        used[n - 1 - i] = other;
+    }
+    (void)vq_device_push(q, used, n);
+    return VQ_RUN_PROGRESS | (vq_device_publish(q) ? (unsigned)VQ_RUN_SIGNAL : 0u);
+}
+
+static bool queue_arm(struct vq_device_model *model, uint16_t index)
+{
+    return vq_device_enable_notifications(&script_of(model)->queue[index]);
+}
+
+static void queue_disarm(struct vq_device_model *model, uint16_t index)
+{
+    vq_device_disable_notifications(&script_of(model)->queue[index]);
+}
+
+static int queue_wait_fd(const struct vq_device_model *model, uint16_t index)
+{
+    (void)model;
+    (void)index;
+    return -1;
+}
+
+static enum vq_broken queue_broken(const struct vq_device_model *model, uint16_t index)
+{
+    return vq_device_broken(&script_of(model)->queue[index]);
+}
+
+static uint16_t queue_in_flight(const struct vq_device_model *model, uint16_t index)
+{
+    (void)model;
+    (void)index;
+    return 0;
+}
+
+static unsigned queue_stop(struct vq_device_model *model, uint16_t index,
+                           struct vq_position *position)
+{
+    script_of(model)->running[index] = false;
+    *position = (struct vq_position){0, 0};
+    return VQ_RUN_IDLE;
+}
+
+static void reset(struct vq_device_model *model)
+{
+    script_of(model)->chosen = vq_features_from64(0);
+}
+
+static const struct vq_device_model_ops model_ops = {
+    .name = "script",
+    .device_id = VQ_BLK_DEVICE_ID,
+    .offered = offered,
+    .accept = accept,
+    .config_size = config_size,
+    .read_config = read_config,
+    .write_config = write_config,
+    .queue_count = queue_count,
+    .queue_size_max = queue_size_max,
+    .queue_start = queue_start,
+    .queue_run = queue_run,
+    .queue_arm = queue_arm,
+    .queue_disarm = queue_disarm,
+    .queue_wait_fd = queue_wait_fd,
+    .queue_broken = queue_broken,
+    .queue_in_flight = queue_in_flight,
+    .queue_stop = queue_stop,
+    .reset = reset,
+};
+
+/* Everything that a case needs; too large for the stack of some. */
+static struct bench {
+    struct script script;
+    struct vq_region region;
+    struct vq_memory memory;
+    struct vq_loopback_queue loop_queues[QUEUES];
+    struct vq_loopback loop;
+    struct vq_blk_driver_options options;
+    struct vq_blk_memory queue_memory[QUEUES];
+    struct vq_blk_driver_queue queues[QUEUES];
+    struct vq_blk_driver driver;
+    struct vq_init_result why;
+    struct vq_blk_driver_done done[SIZE];
+} b;
+static _Alignas(4096) uint8_t arena[ARENA];
+static _Alignas(64) uint8_t private_memory[QUEUES][16384];
+
+static void put32(uint32_t offset, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        b.script.config[offset + i] = (uint8_t)(value >> (8 * i));
+}
+
+/* A well-behaved disk of 1000 sectors with all that the driver knows. */
+static int set_up(void **state)
+{
+    (void)state;
+    static const uint8_t bits[] = {
+        VQ_F_VERSION_1,    VQ_F_INDIRECT_DESC, VQ_F_EVENT_IDX,        VQ_F_ANY_LAYOUT,
+        VQ_BLK_F_SEG_MAX,  VQ_BLK_F_BLK_SIZE,  VQ_BLK_F_FLUSH,        VQ_BLK_F_CONFIG_WCE,
+        VQ_BLK_F_MQ,       VQ_BLK_F_DISCARD,   VQ_BLK_F_WRITE_ZEROES, VQ_BLK_F_SIZE_MAX,
+        VQ_BLK_F_TOPOLOGY,
+    };
+    memset(&b, 0, sizeof b);
+    memset(arena, 0, sizeof arena);
+    b.script.model.ops = &model_ops;
+    for (size_t i = 0; i < sizeof bits; i++)
+        vq_feature_set(&b.script.offered, bits[i]);
+    b.script.config_size = VQ_BLK_CONFIG_SIZE;
+    b.script.queue_size = SIZE;
+    b.script.queues = QUEUES;
+    b.script.length = -1;
+    put32(VQ_BLK_CONFIG_CAPACITY, 1000);
+    put32(VQ_BLK_CONFIG_SIZE_MAX, 65536);
+    put32(VQ_BLK_CONFIG_SEG_MAX, 4);
+    put32(VQ_BLK_CONFIG_BLK_SIZE, 512);
+    b.script.config[VQ_BLK_CONFIG_NUM_QUEUES] = QUEUES;
+    put32(VQ_BLK_CONFIG_MAX_DISCARD_SECTORS, 100);
+    put32(VQ_BLK_CONFIG_MAX_DISCARD_SEG, 1);
+    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS, 50);
+    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SEG, 1);
+    b.region = (struct vq_region){BASE, ARENA, arena, VQ_READ | VQ_WRITE};
+    assert_int_equal(vq_memory_init(&b.memory, &b.region, 1), VQ_OK);
+    b.options = (struct vq_blk_driver_options){
+        .queue_count = QUEUES, .queue_size = SIZE, .depth = 32, .segments = 4, .patience = 100};
+    return 0;
+}
+
+static enum vq_error open_disk(void)
+{
+    struct vq_loopback_config config = {
+        .model = &b.script.model,
+        .memory = &b.memory,
+        .queues = b.loop_queues,
+        .queue_count = QUEUES,
+    };
+    size_t shared, private_bytes;
+    assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_OK);
+    assert_true(QUEUES * shared <= DATA && private_bytes <= sizeof private_memory[0]);
+    shared = (shared + 15) & ~(size_t)15;
+    for (size_t i = 0; i < QUEUES; i++)
+        b.queue_memory[i] = (struct vq_blk_memory){arena + i * shared, BASE + i * shared, shared,
+                                                   private_memory[i], private_bytes};
+    b.options.memory = b.queue_memory;
+    assert_int_equal(vq_loopback_init(&b.loop, &config), VQ_OK);
+    return vq_blk_driver_open(&b.driver, &b.loop.transport, b.queues, &b.options, &b.why);
+}
+
+static struct vq_element data_element;
+
+static struct vq_blk_driver_request transfer(uint32_t type, uint64_t sector, uint32_t bytes)
+{
+    data_element = (struct vq_element){BASE + DATA, bytes};
+    return (struct vq_blk_driver_request){
+        .type = type, .sector = sector, .data = &data_element, .count = 1, .tag = sector};
+}
+
+/* One request all the way; the answer is in b.done[0]. */
+static enum vq_error one(const struct vq_blk_driver_request *request)
+{
+    struct vq_blk_driver_queue *q = &b.queues[0];
+    enum vq_error error = vq_blk_driver_prepare(q, request);
+    if (error != VQ_OK)
+        return error;
+    assert_int_equal(vq_blk_driver_submit(q), VQ_OK);
+    (void)vq_loopback_run(&b.loop);
+    assert_int_equal(vq_blk_driver_reap(q, b.done, SIZE), 1);
+    assert_int_equal(vq_blk_driver_in_flight(q), 0);
+    return b.done[0].error;
+}
+
+static void reads_and_writes(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 7, 1024);
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.done[0].tag, 7);
+    assert_int_equal(b.done[0].bytes, 1024);
+    assert_int_equal(arena[DATA + 1023], 0x5a);
+    assert_int_equal(b.script.seen[0].type, VQ_BLK_T_IN);
+    assert_int_equal(b.script.seen[0].sector, 7);
+    r = transfer(VQ_BLK_T_OUT, 999, 512);
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.done[0].bytes, 0);
+    assert_int_equal(b.script.seen[1].type, VQ_BLK_T_OUT);
+    assert_int_equal(b.script.seen[1].readable, 2);
+}
+
+static void framing(void **state)
+{
+    (void)state;
+    vq_feature_clear(&b.script.offered, VQ_F_VERSION_1);
+    vq_feature_clear(&b.script.offered, VQ_F_ANY_LAYOUT);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_true(vq_transport_legacy(&b.loop.transport));
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_OUT, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+    r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(b.script.seen[i].segments, 3);
+        assert_int_equal(b.script.seen[i].bytes[0], VQ_BLK_HEADER_BYTES);
+        assert_int_equal(b.script.seen[i].bytes[1], 512);
+        assert_int_equal(b.script.seen[i].bytes[2], VQ_BLK_STATUS_BYTES);
+    }
+    assert_int_equal(b.script.seen[0].readable, 2);
+    assert_int_equal(b.script.seen[1].readable, 1);
+}
+
+static void beyond_the_end(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    static const struct {
+        uint64_t sector;
+        uint32_t bytes;
+        enum vq_error error;
+    } cases[] = {
+        {1000, 512, VQ_ERR_RANGE},
+        {999, 1024, VQ_ERR_RANGE},
+        {UINT64_MAX, 512, VQ_ERR_RANGE},
+        {UINT64_MAX, 1024, VQ_ERR_RANGE},
+        {UINT64_C(1) << 55, 512, VQ_ERR_RANGE},
+        {0, 513, VQ_ERR_INVALID},
+        {0, 511, VQ_ERR_INVALID},
+        {0, 0, VQ_ERR_INVALID},
+        {0, 131072, VQ_ERR_RANGE}, /* SIZE_MAX */
+        {999, 512, VQ_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, cases[i].sector, cases[i].bytes);
+        assert_int_equal(one(&r), cases[i].error);
+    }
+    assert_int_equal(b.script.count, 1);
+    struct vq_element many[5];
+    for (size_t i = 0; i < 5; i++)
+        many[i] = (struct vq_element){BASE + DATA, 512};
+    struct vq_blk_driver_request r = {.type = VQ_BLK_T_IN, .data = many, .count = 5};
+    assert_int_equal(one(&r), VQ_ERR_INVALID);
+    r.count = 4;
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+static void flush_and_id(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = {.type = VQ_BLK_T_FLUSH, .sector = 77};
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.script.seen[0].sector, 0);
+    assert_int_equal(b.script.seen[0].segments, 2);
+    r = transfer(VQ_BLK_T_FLUSH, 0, 512);
+    assert_int_equal(one(&r), VQ_ERR_INVALID);
+    r = transfer(VQ_BLK_T_GET_ID, 77, 20);
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.done[0].bytes, 20);
+    assert_int_equal(b.script.seen[1].sector, 0);
+    r = transfer(VQ_BLK_T_GET_ID, 0, 19);
+    assert_int_equal(one(&r), VQ_ERR_INVALID);
+    r = transfer(VQ_BLK_T_ZONE_APPEND, 0, 512);
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+}
+
+static void ranges(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = {.type = VQ_BLK_T_DISCARD, .sector = 5, .sectors = 100};
+    assert_int_equal(one(&r), VQ_OK);
+    static const uint8_t wire[16] = {5, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(b.script.seen[0].bytes[1], 16);
+    assert_memory_equal(b.script.seen[0].payload, wire, 16);
+    r.unmap = true;
+    assert_int_equal(one(&r), VQ_ERR_INVALID);
+    r.unmap = false;
+    r.sectors = 101;
+    assert_int_equal(one(&r), VQ_ERR_RANGE);
+    r = (struct vq_blk_driver_request){
+        .type = VQ_BLK_T_WRITE_ZEROES, .sector = 950, .sectors = 50, .unmap = true};
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.script.seen[1].bytes[1], 16);
+    assert_int_equal(b.script.seen[1].payload[12], 1);
+    r.sector = 951;
+    assert_int_equal(one(&r), VQ_ERR_RANGE);
+    r.sectors = 0;
+    assert_int_equal(one(&r), VQ_ERR_INVALID);
+}
+
+static void no_range_segments(void **state)
+{
+    (void)state;
+    put32(VQ_BLK_CONFIG_MAX_DISCARD_SEG, 0);
+    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SEG, 0);
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = {.type = VQ_BLK_T_DISCARD, .sectors = 1};
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+    r.type = VQ_BLK_T_WRITE_ZEROES;
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+    assert_int_equal(b.script.count, 0);
+}
+
+static void read_only(void **state)
+{
+    (void)state;
+    vq_feature_set(&b.script.offered, VQ_BLK_F_RO);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_true(vq_feature(&b.script.chosen, VQ_BLK_F_RO));
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_OUT, 0, 512);
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+    r = (struct vq_blk_driver_request){.type = VQ_BLK_T_DISCARD, .sectors = 1};
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+    r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+static void statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t status;
+        enum vq_error error;
+    } cases[] = {
+        {VQ_BLK_S_OK, VQ_OK}, {VQ_BLK_S_IOERR, VQ_ERR_IO}, {VQ_BLK_S_UNSUPP, VQ_ERR_UNSUPPORTED},
+        {3, VQ_ERR_BROKEN},   {0xff, VQ_ERR_BROKEN},
+    };
+    assert_int_equal(open_disk(), VQ_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+        b.script.status = cases[i].status;
+        assert_int_equal(one(&r), cases[i].error);
+        assert_int_equal(b.done[0].bytes, cases[i].error == VQ_OK ? 512 : 0);
+    }
+    /* A status that was never written is not a success, whatever lay there before. */
+    b.script.silent_status = true;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_ERR_BROKEN);
+}
+
+static void used_length(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    b.script.length = 512; /* the status is not among the bytes written */
+    assert_int_equal(one(&r), VQ_ERR_BROKEN);
+    assert_int_equal(b.done[0].bytes, 0);
+    b.script.length = 0;
+    assert_int_equal(one(&r), VQ_ERR_BROKEN);
+    b.script.length = INT32_MAX; /* more than there is room for: clamped */
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.done[0].bytes, 512);
+}
+
+static void used_length_ignored(void **state)
+{
+    (void)state;
+    b.options.ignore_length = true;
+    b.script.length = 0;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(b.done[0].bytes, 512);
+}
+
+static void used_length_legacy(void **state)
+{
+    (void)state;
+    vq_feature_clear(&b.script.offered, VQ_F_VERSION_1);
+    b.script.length = 0;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+    b.script.status = VQ_BLK_S_IOERR;
+    assert_int_equal(one(&r), VQ_ERR_IO);
+}
+
+static void many_in_flight(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(b.driver.queue_count, QUEUES);
+    b.script.backwards = true;
+    for (unsigned round = 0; round < 100; round++)
+        for (unsigned k = 0; k < QUEUES; k++) {
+            struct vq_blk_driver_queue *q = &b.queues[k];
+            unsigned n = 0;
+            struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+            for (;; n++) {
+                r = transfer(VQ_BLK_T_IN, n, 512);
+                r.tag = round * 1000 + n;
+                enum vq_error error = vq_blk_driver_prepare(q, &r);
+                if (error == VQ_ERR_FULL)
+                    break;
+                assert_int_equal(error, VQ_OK);
+            }
+            assert_int_equal(n, 32);
+            assert_int_equal(vq_blk_driver_in_flight(q), 32);
+            assert_int_equal(vq_blk_driver_submit(q), VQ_OK);
+            assert_int_equal(vq_blk_driver_wait(q, 0), VQ_OK);
+            size_t got = 0;
+            while (got < n) {
+                size_t more = vq_blk_driver_reap(q, b.done + got, 7);
+                assert_true(more != 0 && more <= 7);
+                got += more;
+            }
+            for (unsigned i = 0; i < n; i++) {
+                assert_int_equal(b.done[i].error, VQ_OK);
+                assert_int_equal(b.done[i].tag, round * 1000 + (n - 1 - i));
+            }
+        }
+}
+
+static void without_indirect(void **state)
+{
+    (void)state;
+    vq_feature_set(&b.options.without, VQ_F_INDIRECT_DESC);
+    vq_feature_set(&b.options.without, VQ_F_EVENT_IDX);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_false(vq_feature(&b.script.chosen, VQ_F_INDIRECT_DESC));
+    assert_false(vq_feature(&b.script.chosen, VQ_F_EVENT_IDX));
+    unsigned n = 0;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    while (vq_blk_driver_prepare(&b.queues[0], &r) == VQ_OK)
+        n++;
+    assert_int_equal(n, SIZE / 3); /* the ring is full before the slots are */
+}
+
+static void smaller_queue(void **state)
+{
+    (void)state;
+    b.script.queue_size = 8;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(b.queues[0].size, 8);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+static void reset_and_abandon(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    b.script.hold = true;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 3, 512);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_OK);
+    assert_int_equal(vq_blk_driver_wait(&b.queues[0], 0), VQ_ERR_TIMEOUT);
+    assert_int_equal(vq_blk_driver_reap(&b.queues[0], b.done, SIZE), 0);
+    assert_true(b.script.running[0]);
+    assert_int_equal(vq_blk_driver_close(&b.driver), VQ_OK);
+    assert_false(b.script.running[0]);
+    assert_int_equal(vq_blk_driver_abandon(&b.queues[0], b.done, SIZE), 2);
+    assert_int_equal(b.done[0].tag, 3);
+    assert_int_equal(b.done[0].error, VQ_ERR_BROKEN);
+    assert_int_equal(vq_blk_driver_in_flight(&b.queues[0]), 0);
+    b.script.hold = false;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+static void lying_used_ring(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    b.script.hold = true;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 3, 512);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_OK);
+    /* The device says that 1000 buffers are used. */
+    uint8_t *used = b.queues[0].ring.device_area;
+    used[2] = 0xe8;
+    used[3] = 0x03;
+    assert_int_equal(vq_blk_driver_reap(&b.queues[0], b.done, SIZE), 0);
+    assert_int_equal(vq_blk_driver_broken(&b.queues[0]), VQ_BROKEN_USED_JUMP);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_ERR_BROKEN);
+    assert_int_equal(vq_blk_driver_wait(&b.queues[0], 0), VQ_ERR_BROKEN);
+    /* The other queue lives on. */
+    b.script.hold = false;
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[1], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[1]), VQ_OK);
+    (void)vq_loopback_run(&b.loop);
+    assert_int_equal(vq_blk_driver_reap(&b.queues[1], b.done, SIZE), 1);
+}
+
+static void hostile_config(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t offset;
+        uint32_t value;
+        enum vq_error error;
+    } cases[] = {
+        {VQ_BLK_CONFIG_BLK_SIZE, 0, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_BLK_SIZE, 1, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_BLK_SIZE, 513, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_BLK_SIZE, 0xffffffff, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_BLK_SIZE, 4096, VQ_OK},
+        {VQ_BLK_CONFIG_CAPACITY + 4, 0xffffffff, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_CAPACITY, 0, VQ_OK},
+        {VQ_BLK_CONFIG_NUM_QUEUES, 0, VQ_ERR_RANGE},
+        {VQ_BLK_CONFIG_SEG_MAX, 0, VQ_OK},
+        {VQ_BLK_CONFIG_SEG_MAX, 0xffffffff, VQ_OK},
+        {VQ_BLK_CONFIG_SIZE_MAX, 0, VQ_OK}, /* qemu-storage-daemon says so */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)set_up(NULL);
+        put32(cases[i].offset, cases[i].value);
+        assert_int_equal(open_disk(), cases[i].error);
+        assert_int_equal(b.why.step, cases[i].error == VQ_OK ? VQ_INIT_DONE : VQ_INIT_SETUP);
+    }
+}
+
+static void config_untouched(void **state)
+{
+    (void)state;
+    b.script.offered = vq_features_from64(UINT64_C(1) << VQ_F_VERSION_1);
+    b.script.config_size = 8; /* all that such a device needs to have */
+    assert_int_equal(open_disk(), VQ_OK);
+    for (size_t i = 0; i < VQ_BLK_CONFIG_SIZE; i++)
+        assert_int_equal(b.script.touched[i], i < 8);
+    assert_int_equal(b.driver.queue_count, 1);
+    assert_int_equal(b.driver.facts.block_size, 512);
+    assert_false(b.driver.facts.writeback);
+    b.script.config_size = 7;
+    assert_int_equal(open_disk(), VQ_ERR_RANGE);
+}
+
+static void fields_beyond_the_end(void **state)
+{
+    (void)state;
+    b.script.config_size = 36; /* MQ is there, DISCARD is offered without its fields */
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_false(vq_feature(&b.script.chosen, VQ_BLK_F_DISCARD));
+    assert_true(vq_feature(&b.script.chosen, VQ_BLK_F_MQ));
+}
+
+static void zoned(void **state)
+{
+    (void)state;
+    vq_feature_set(&b.script.offered, VQ_BLK_F_ZONED);
+    b.script.config[VQ_BLK_CONFIG_ZONED_MODEL] = VQ_BLK_ZONED_HOST_MANAGED;
+    assert_int_equal(open_disk(), VQ_ERR_UNSUPPORTED);
+    assert_int_equal(b.why.step, VQ_INIT_CHOOSE);
+    uint8_t status;
+    (void)b.loop.transport.ops->get_status(&b.loop.transport, &status);
+    assert_int_equal(status, VQ_STATUS_ACKNOWLEDGE | VQ_STATUS_DRIVER | VQ_STATUS_FAILED);
+
+    memset(b.script.touched, 0, sizeof b.script.touched);
+    b.script.config[VQ_BLK_CONFIG_ZONED_MODEL] = VQ_BLK_ZONED_HOST_AWARE;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_false(vq_feature(&b.script.chosen, VQ_BLK_F_ZONED));
+    for (size_t i = VQ_BLK_CONFIG_ZONED; i < VQ_BLK_CONFIG_ZONED_MODEL; i++)
+        assert_int_equal(b.script.touched[i], 0);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 3, 512);
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+static void caches(void **state)
+{
+    (void)state;
+    vq_feature_clear(&b.script.offered, VQ_BLK_F_CONFIG_WCE);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_true(b.driver.facts.writeback);
+    assert_int_equal(vq_blk_driver_set_writeback(&b.driver, false), VQ_ERR_UNSUPPORTED);
+    vq_feature_clear(&b.script.offered, VQ_BLK_F_FLUSH);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_false(b.driver.facts.writeback);
+    struct vq_blk_driver_request r = {.type = VQ_BLK_T_FLUSH};
+    assert_int_equal(one(&r), VQ_ERR_UNSUPPORTED);
+}
+
+static void cache_choice(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_false(b.driver.facts.writeback);
+    assert_int_equal(vq_blk_driver_set_writeback(&b.driver, true), VQ_OK);
+    assert_int_equal(b.script.config[VQ_BLK_CONFIG_WRITEBACK], 1);
+    assert_true(b.driver.facts.writeback);
+}
+
+static void resize(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 1500, 512);
+    assert_int_equal(one(&r), VQ_ERR_RANGE);
+    put32(VQ_BLK_CONFIG_CAPACITY, 2000);
+    vq_loopback_config_changed(&b.loop);
+    assert_int_equal(vq_transport_take_events(&b.loop.transport) & VQ_EVENT_CONFIG,
+                     VQ_EVENT_CONFIG);
+    assert_int_equal(vq_blk_driver_refresh(&b.driver), VQ_OK);
+    assert_int_equal(one(&r), VQ_OK);
+    assert_int_equal(vq_transport_take_events(&b.loop.transport) & VQ_EVENT_CONFIG, 0);
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    b.script.refuse = true;
+    assert_int_equal(open_disk(), VQ_ERR_UNSUPPORTED);
+    assert_int_equal(b.why.step, VQ_INIT_FEATURES_OK);
+    assert_false(b.script.running[0]);
+}
+
+static void suspended(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    b.loop.transport.suspended = true;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_ERR_STATE);
+}
+
+static void notification_data(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(vq_blk_driver_prepare(&b.queues[1], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[1]), VQ_OK);
+    assert_int_equal(vq_loopback_notification(&b.loop, 1), 1u | 3u << 16);
+    (void)vq_loopback_run(&b.loop);
+
+    (void)set_up(NULL);
+    vq_feature_set(&b.options.without, VQ_F_NOTIFICATION_DATA);
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[1], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[1]), VQ_OK);
+    assert_int_equal(vq_loopback_notification(&b.loop, 1), 1);
+}
+
+static void too_little_memory(void **state)
+{
+    (void)state;
+    size_t shared, private_bytes;
+    b.options.depth = SIZE + 1;
+    assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_ERR_INVALID);
+    b.options.depth = 1;
+    b.options.queue_size = 0;
+    assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_ERR_SIZE);
+    (void)set_up(NULL);
+    assert_int_equal(open_disk(), VQ_OK);
+    b.queue_memory[1].shared_bytes -= 16;
+    assert_int_equal(vq_blk_driver_open(&b.driver, &b.loop.transport, b.queues, &b.options, &b.why),
+                     VQ_ERR_NO_MEMORY);
+    b.queue_memory[1].shared_bytes += 16;
+    b.queue_memory[1].address += 8;
+    assert_int_equal(vq_blk_driver_open(&b.driver, &b.loop.transport, b.queues, &b.options, &b.why),
+                     VQ_ERR_ALIGN);
+}
+
+#define CASE(fn, name) VQ_TEST_FIXTURE(fn, set_up, NULL, name)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE(reads_and_writes, "reads and writes"),
+        CASE(framing, "a legacy device gets header, data and status alone [BLK-DRV-LEGFRAME-01]"),
+        CASE(beyond_the_end, "requests that the device must not get are refused here "
+                             "[BLK-DRV-OP-02 BLK-DRV-OP-06]"),
+        CASE(flush_and_id, "flush carries no data and no sector, GET_ID twenty bytes "
+                           "[BLK-DRV-OP-04 BLK-DRV-OP-05 BLK-DRV-OP-08 BLK-DRV-OP-17]"),
+        CASE(ranges, "discard and write zeroes carry one range within the limits "
+                     "[BLK-DRV-OP-07 BLK-DRV-OP-14]"),
+        CASE(no_range_segments, "no range is sent where none may be "
+                                "[BLK-DRV-OP-09 BLK-DRV-OP-11]"),
+        CASE(read_only, "a read-only disk is read only [BLK-DRV-OP-03]"),
+        CASE(statuses, "each status is an answer, a missing one is not a success"),
+        CASE(used_length, "what the used length does not cover does not count "
+                          "[SPLIT-DRV-USED-01]"),
+        CASE(used_length_ignored, "a device known to lie about lengths can be used"),
+        CASE(used_length_legacy, "a legacy device's used length is disregarded "
+                                 "[BLK-DRV-LEGOP-02 SPLIT-DRV-LEGUSED-01]"),
+        CASE(many_in_flight, "many requests on two queues, answered backwards"),
+        CASE(without_indirect, "features can be left out [BASIC-DRV-FEAT-09]"),
+        CASE(smaller_queue, "the device's queue size is a maximum"),
+        CASE(reset_and_abandon, "a reset comes before buffers are taken back "
+                                "[INIT-DRV-CLEAN-02]"),
+        CASE(lying_used_ring, "a used index that ran ahead breaks one queue only"),
+        CASE(hostile_config, "configuration values that would hurt are refused, odd ones are not"),
+        CASE(config_untouched, "fields without their feature are not touched "
+                               "[BASIC-DRV-CFG-04 BASIC-DRV-CFG-06]"),
+        CASE(fields_beyond_the_end, "a feature whose fields do not exist is left out"),
+        CASE(zoned, "a host-managed disk is given up before FEATURES_OK, a host-aware one is used "
+                    "[BLK-DRV-INIT-05 BLK-DRV-INIT-08 BLK-DRV-INIT-09 BLK-DRV-INIT-10 "
+                    "BLK-DRV-INIT-11]"),
+        CASE(caches, "without CONFIG_WCE the cache follows FLUSH "
+                     "[BLK-DRV-INIT-02 BLK-DRV-INIT-03]"),
+        CASE(cache_choice, "with CONFIG_WCE the driver chooses [BLK-DRV-OP-12]"),
+        CASE(resize, "a new capacity is seen [BLK-DRV-OP-01]"),
+        CASE(refused, "a model that refuses the features keeps FEATURES_OK clear "
+                      "[BASIC-DEV-FEAT-03]"),
+        CASE(suspended, "nothing is made available while suspended [INIT-DRV-SUSP-04]"),
+        CASE(notification_data, "a notification carries the index, or the position too "
+                                "[BASIC-DRV-NOTIF-01 BASIC-DRV-NOTIF-02]"),
+        CASE(too_little_memory, "memory that will not do is refused"),
+    };
+    return VQ_RUN(tests);
+}
