@@ -13,6 +13,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    {"bench", vq_cmd_bench, "measure the ring and the disk"},
     {"blk", vq_cmd_blk, "be a driver: show, copy and test a disk behind a vhost-user socket"},
     {"layout", vq_cmd_layout, "say how many bytes a queue takes, and where it can be put"},
     {"serve", vq_cmd_serve, "serve a disk to a virtual machine over vhost-user"},

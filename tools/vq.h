@@ -11,6 +11,7 @@ enum {
     VQ_EXIT_USAGE = 2,  /* not understood: options, arguments, input files */
 };
 
+int vq_cmd_bench(int argc, char **argv);
 int vq_cmd_blk(int argc, char **argv);
 int vq_cmd_layout(int argc, char **argv);
 int vq_cmd_serve(int argc, char **argv);

@@ -1,0 +1,20 @@
+/* What the benchmarks of vq bench share. */
+#ifndef VQ_TOOLS_BENCH_H
+#define VQ_TOOLS_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+int bench_ring(int argc, char **argv);
+
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t bench_now(void);
+
+/* Puts the calling thread on the `index`-th of the processors it may use; false without one. */
+bool bench_pin(unsigned index);
+
+/* A decimal number from `low` to `high`, or false with a message on standard error. */
+bool bench_number(const char *command, const char *option, const char *text, uint64_t low,
+                  uint64_t high, uint64_t *number);
+
+#endif
