@@ -155,7 +155,7 @@ static bool add_disabled(struct serve_options *o, const char *list)
 
 static bool take(struct serve_options *o, int option, const char *text, unsigned *sources)
 {
-    uint64_t n;
+    uint64_t n = 0;
 
     switch (option) {
     case OPT_SOCKET_PATH:

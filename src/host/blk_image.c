@@ -10,9 +10,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "blk_file.h"
+
+#define LOCK_TRIES 100 /* in one second */
 
 struct vq_blk_image {
     struct vq_blk_backend backend;
@@ -21,13 +24,22 @@ struct vq_blk_image {
     struct vq_blk_threads *threads;
 };
 
+/* Not left to close: a ring that had the file goes on holding it for a while. */
+static void unlock(int fd)
+{
+    struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    (void)fcntl(fd, F_OFD_SETLK, &l);
+}
+
 static void close_image(struct vq_blk_backend *backend)
 {
     struct vq_blk_image *image = (struct vq_blk_image *)backend;
 
     vq_blk_uring_close(image->uring);
     vq_blk_threads_close(image->threads);
-    (void)close(image->file.fd); /* gives up the lock too */
+    unlock(image->file.fd);
+    (void)close(image->file.fd);
     free(image);
 }
 
@@ -75,13 +87,25 @@ static int open_checked(const struct vq_blk_backend_options *o, struct stat *st,
     return fd;
 }
 
-/* A lock that belongs to this opening: it also keeps two servers in one process apart. */
+/*
+ * A lock that belongs to this opening: it also keeps two servers in one process
+ * apart. The kernel takes its time over the rings of a server that was killed, and
+ * they keep its lock: who starts the next one at once should not be refused.
+ */
 static bool lock(int fd, const struct vq_blk_backend_options *o, const struct vq_blk_error *error)
 {
+    const struct timespec pause = {0, 1000000000 / LOCK_TRIES};
     struct flock l = {.l_type = o->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 
-    if (o->no_lock || fcntl(fd, F_OFD_SETLK, &l) == 0)
+    if (o->no_lock)
         return true;
+    for (unsigned i = 0; i < LOCK_TRIES; i++) {
+        if (fcntl(fd, F_OFD_SETLK, &l) == 0)
+            return true;
+        if (errno != EAGAIN && errno != EACCES)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
     if (errno == EAGAIN || errno == EACCES)
         vq_blk_say(error,
                    "%s is in use by another process, which holds a lock on it; stop that one, or "

@@ -334,6 +334,15 @@ def no_leak():
         assert server.end()[0] == 0
 
 
+def at_once_again():
+    """Whatever way the former one ended, the next one gets the image."""
+    pathlib.Path("disk.img").write_bytes(bytes(MIB))
+    for number in [signal.SIGKILL, signal.SIGTERM] * 5:
+        with Server("--socket-path", "s", "--blk-file", "disk.img") as server:
+            with Load():
+                server.end(number)
+
+
 def torn_messages():
     """Cut the stream anywhere: the next one is served."""
     whole = struct.pack("=III", frontend.SET_FEATURES, 1, 8) + struct.pack("=Q", 0)
@@ -389,6 +398,7 @@ CASES = [
     (end_under_load, "SIGTERM under load ends it in order [VU-BE-PROG-06]"),
     (killed_client, "a front end that is killed while writing hurts nobody [VU-BE-RING-23]"),
     (no_leak, "a hundred front ends torn off leave no descriptor and no mapping [VU-BE-HOST-04]"),
+    (at_once_again, "a server that was killed can be started again at once"),
     (torn_messages, "a stream cut at any byte or of noise hurts nobody [VU-BE-TRANS-08]"),
     (broken_ring, "a broken ring is named, and its neighbour and the next front end are served"),
 ]
