@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define NS_PER_US      1000u
+#define SPIN_NS        5000u    /* how long a poll keeps the processor to itself */
 #define FIRST_POLL_NS  8000u    /* where a poll window starts to grow */
 #define LEAST_POLL_NS  4000u    /* below this it is not worth it */
 #define WAKE_NS        80000u   /* how much of a wait may be the wake-up itself */
@@ -326,7 +327,11 @@ static void *serve(void *argument)
         if (idle_since == 0)
             idle_since = now;
         if (now - idle_since < w->window_ns) {
-            relax();
+            /* Whoever is to give the next work may be waiting for this very processor. */
+            if (now - idle_since < SPIN_NS)
+                relax();
+            else
+                (void)sched_yield();
             continue;
         }
         if (!arm_rings(w)) {
