@@ -7,7 +7,8 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$repo/scripts/guest/lib.sh"
 
 # What vq blk verify wants to hear before it overwrites a disk.
-vq_verify=()
+# shellcheck disable=SC2034 # used by those who source this
+vq_verify=(--overwrite)
 
 tap_count=0 tap_passed=0 tap_failed=0 tap_skipped=0
 why=""

@@ -6,7 +6,7 @@
 guest_workdir
 
 blk() { timeout -k 5 60 "$VQ" blk --socket-path socket "$@"; }
-verify() { blk verify "${vq_verify[@]}" >verify.log 2>&1 || { why="vq blk verify: status $?: $(tail -n 2 verify.log)"; return 1; }; }
+verify() { blk verify "${vq_verify[@]}" "$@" >verify.log 2>&1 || { why="vq blk verify: status $?: $(tail -n 2 verify.log)"; return 1; }; }
 
 with_daemon() { # FUNCTION...: with qemu-storage-daemon as the server
     command -v qemu-storage-daemon >/dev/null || { why="qemu-storage-daemon (install qemu-system-common)"; return 77; }
@@ -53,13 +53,19 @@ all_verbs() { # SERVER-OPTION...
     server_stop
 }
 
-verifies() { # DISK SERVER-OPTION...
-    local disk=$1
+verifies() { # DISK SERVER-OPTION... [-- BLK-OPTION...]
+    local disk=$1 options=()
     shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    [ $# -eq 0 ] || shift
     [[ $disk == memory:* ]] || truncate -s 64M "$disk"
-    server_start "$disk" "$@" || return
-    verify || return
-    verify || return
+    server_start "$disk" "${options[@]}" || return
+    # Twice: the second one finds a server that has served, and a disk that is not empty.
+    verify "$@" || return
+    verify "$@" || return
     # Not from nothing: the pattern is in the file now.
     if [[ $disk != memory:* ]]; then
         [ "$(head -c 1048576 "$disk" | sum_of /dev/stdin)" != "$(head -c 1048576 /dev/zero | sum_of /dev/stdin)" ] ||
@@ -67,6 +73,20 @@ verifies() { # DISK SERVER-OPTION...
     fi
     note "$(tail -n 1 verify.log)"
     server_stop
+}
+
+# What the server does not take ends in words, not in waiting.
+refused() {
+    truncate -s 16M "$1"
+    server_start "$1" || return
+    shift 2
+    if blk --timeout 5 verify "${vq_verify[@]}" "$@" >verify.log 2>&1; then
+        why="it passed: $(tail -n 1 verify.log)"
+        return 1
+    fi
+    note "$(tail -n 1 verify.log)"
+    grep -q '^vq blk: ' verify.log || { why="not a word about why"; return 1; }
+    server_kill
 }
 
 # A disk that lies must be caught.
@@ -117,11 +137,19 @@ test_case "vq blk info, read, write, flush, discard against vq serve blk" all_ve
 if [ -z "${QUICK:-}" ]; then
     test_case "vq blk info, read, write, flush against qemu-storage-daemon" with_daemon all_verbs
     test_case "vq blk verify, blocks of 4096 bytes" verifies disk --logical-block-size 4096
-    test_case "vq blk verify, ring of 2" verifies disk --queue-size 2
-    test_case "vq blk verify, ring of 4, no indirect_desc" verifies disk --queue-size 4 --disable indirect_desc
+    test_case "vq blk verify, ring of 2" verifies disk --queue-size 2 -- --queue-size 2
+    test_case "vq blk verify, ring of 4, no indirect_desc" \
+        verifies disk --queue-size 4 --disable indirect_desc -- --queue-size 4
+    test_case "vq blk verify, ring of 1024, small requests, many at once" \
+        verifies disk -- --queue-size 1024 --chunk 4k --depth 256
     test_case "vq blk verify, no event_idx, no indirect_desc" verifies disk --disable event_idx,indirect_desc
+    test_case "vq blk verify, features that the driver leaves" \
+        verifies disk -- --disable event_idx,indirect_desc,mq
     test_case "vq blk verify, legacy device" verifies disk --disable version_1
-    test_case "vq blk verify, 16 queues" verifies disk --num-queues 16
+    test_case "vq blk verify, legacy driver" verifies disk -- --disable version_1
+    test_case "vq blk verify, 16 queues" verifies disk --num-queues 16 -- --queues 16
+    test_case "vq blk verify, legacy driver against qemu-storage-daemon is refused" \
+        with_daemon refused disk -- --disable version_1
     test_case "vq blk verify finds out a disk that forgets" catches_lies
     test_case "a read-only disk is refused, and stays as it is" refuses_read_only
     test_case "vq blk says so when nobody is there" nobody_there
