@@ -40,7 +40,9 @@ torn() { # DISK SERVER-OPTION...
     [[ $disk == memory:* ]] || truncate -s 256M "$disk"
     server_start "$disk" "$@" || return
     idle_descriptors=$(descriptors)
-    # The first ones fill the caches of the C library; what comes after them must stay level.
+    # A whole run fills a disk in memory, the first ones the caches of the C library; what comes
+    # after them must stay level.
+    blk verify "${vq_verify[@]}" >verify.log 2>&1 || { why="vq blk verify: status $?: $(tail -n 2 verify.log)"; return 1; }
     for i in 1 2 3 4 5; do tear_off; done
     wait_until 5 idle
     before="$(descriptors) $(mappings) $(threads) $(memory)"

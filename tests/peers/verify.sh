@@ -137,7 +137,7 @@ test_case "vq blk info, read, write, flush, discard against vq serve blk" all_ve
 if [ -z "${QUICK:-}" ]; then
     test_case "vq blk info, read, write, flush against qemu-storage-daemon" with_daemon all_verbs
     test_case "vq blk verify, blocks of 4096 bytes" verifies disk --logical-block-size 4096
-    test_case "vq blk verify, ring of 2" verifies disk --queue-size 2 -- --queue-size 2
+    test_case "vq blk verify, ring of 4" verifies disk --queue-size 4 -- --queue-size 4
     test_case "vq blk verify, ring of 4, no indirect_desc" \
         verifies disk --queue-size 4 --disable indirect_desc -- --queue-size 4
     test_case "vq blk verify, ring of 1024, small requests, many at once" \
