@@ -200,8 +200,10 @@ size_t vq_refusal_text(const struct vq_refusal *why, char *text, size_t room);
  *
  * declares rx_descriptor_area, rx_driver_area and rx_device_area, static, zero, aligned
  * as they must be, of exactly the bytes that the format needs: 26q + 12 for a split
- * queue (116 for a queue of 4), 16q + 8 for a packed one. In this order a compiler
- * that keeps it leaves no gap. A size that the format does not allow does not compile.
+ * queue (116 for a queue of 4), 16q + 8 for a packed one. A size that the format does
+ * not allow does not compile. Where the objects go is the toolchain's choice, which may
+ * leave a few bytes between them; -fdata-sections with -Wl,--sort-section=alignment
+ * leaves at most two a queue.
  *
  * VQ_LEGACY_STORAGE(rx, 4, 4096) declares one block, rx_block; its parts lie at 0,
  * VQ_SPLIT_DESCRIPTOR_BYTES(4) and VQ_LEGACY_DEVICE_OFFSET(4, 4096).
