@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,7 +50,7 @@ static bool mend(uintptr_t address)
     return false;
 }
 
-static void handler(int signal_number, siginfo_t *info, void *context)
+void vq_vhost_sigbus_handler(int signal_number, siginfo_t *info, void *context)
 {
     int saved = errno;
 
@@ -78,7 +77,7 @@ static void install(void)
     struct sigaction action;
 
     memset(&action, 0, sizeof action);
-    action.sa_sigaction = handler;
+    action.sa_sigaction = vq_vhost_sigbus_handler;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGBUS, &action, &former);

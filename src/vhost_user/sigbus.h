@@ -8,6 +8,7 @@
 #ifndef VQ_VHOST_USER_SIGBUS_H
 #define VQ_VHOST_USER_SIGBUS_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,9 @@ struct vq_vhost_guard {
 
 /* Installs the handler, once in a process; later calls do nothing. */
 void vq_vhost_sigbus_install(void);
+
+/* The handler itself, for a process whose SIGBUS belongs to somebody else (a test runner). */
+void vq_vhost_sigbus_handler(int signal_number, siginfo_t *info, void *context);
 
 /* Guards a page-aligned mapping. A slot number, or -1 when the table is full. Any thread. */
 int vq_vhost_sigbus_add(void *start, size_t bytes, struct vq_vhost_guard *guard);
