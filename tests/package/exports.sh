@@ -10,8 +10,10 @@ nm -D --defined-only "$library" | awk '$2 ~ /[TDBRVWi]/ { sub(/@.*/, "", $3); pr
 
 something() { [ -s "$work/exported" ]; }
 no_more() { ! LC_ALL=C comm -23 "$work/exported" "$work/declared" | grep .; }
+no_less() { ! LC_ALL=C comm -13 "$work/exported" "$work/declared" | grep .; }
 soname() { readelf -d "$library" | grep -q 'SONAME.*\[libvq\.so\.0\]'; }
 check "the shared library exports something" something
 check "it exports nothing that no public header declares" no_more
+check "it defines all that the public headers declare" no_less
 check "it carries a soname" soname
 finish
