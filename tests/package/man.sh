@@ -8,7 +8,14 @@ options() { grep -oE -- '--[a-z][a-z-]*' | grep -vxe --help | LC_ALL=C sort -u; 
 # mdoc has "Fl Fl json" for what man has as "\-\-json".
 page_options() { sed -E 's/Fl Fl /\n--/g; s/\\-/-/g' "$1" | options; }
 agrees() {
-    "$vq" help "$1" 2>&1 | options >"$work/help"
+    local what
+    {
+        "$vq" help "$1"
+        # What a command in turn can do may have options of its own.
+        for what in $("$vq" help "$1" | awk '/^  [a-z]+   / { print $1 }'); do
+            "$vq" "$1" "$what" --help
+        done
+    } 2>&1 | options >"$work/help"
     page_options "$2" >"$work/page"
     [ -s "$work/help" ] && ! LC_ALL=C comm -23 "$work/help" "$work/page" | sed 's/^/not in the page: /' | grep . &&
         ! LC_ALL=C comm -13 "$work/help" "$work/page" | sed 's/^/not in --help: /' | grep .
