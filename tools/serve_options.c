@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,14 +86,13 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-__attribute__((format(printf, 1, 2))) static bool wrong(const char *format, ...)
+/* False, having said what. */
+#define wrong(...) (say(fprintf(stderr, "vq serve: " __VA_ARGS__)))
+
+static bool say(int printed)
 {
-    va_list list;
-    va_start(list, format);
-    (void)fputs("vq serve: ", stderr);
-    (void)vfprintf(stderr, format, list);
+    (void)printed;
     (void)fputc('\n', stderr);
-    va_end(list);
     return false;
 }
 

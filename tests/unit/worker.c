@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/poll_window.h"
 #include "host/worker.h"
 
 #define QUEUES 19 /* more than workers, and not a multiple */
@@ -575,6 +576,53 @@ static void refused(void **state)
     vq_workers_kick(f->workers, 0xffff);
 }
 
+/* What a window does when work comes so long after the former: sleeps, in 1000 times. */
+static unsigned sleeps(uint64_t wait_ns, uint32_t longest_us)
+{
+    struct vq_poll_window w;
+    unsigned count = 0;
+
+    vq_poll_window_init(&w, longest_us);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(w.now_ns <= w.longest_ns);
+        if (wait_ns < w.now_ns) {
+            vq_poll_window_found(&w);
+        } else {
+            vq_poll_window_slept(&w, wait_ns + 50000);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* How much of the time a window polls in vain, in nanoseconds a wait. */
+static uint64_t wasted(uint64_t wait_ns, uint32_t longest_us)
+{
+    struct vq_poll_window w;
+    uint64_t sum = 0;
+
+    vq_poll_window_init(&w, longest_us);
+    for (unsigned i = 0; i < 1000; i++) {
+        sum += w.now_ns;
+        vq_poll_window_slept(&w, wait_ns + 50000);
+    }
+    return sum / 1000;
+}
+
+static void window(void **state)
+{
+    (void)state;
+    /* Short waits are polled away. */
+    assert_true(sleeps(1000, 50) < 10);
+    assert_true(sleeps(40000, 50) < 20);
+    /* Waits that are longer than a poll may last are slept through, soon. */
+    assert_int_equal(sleeps(60000, 50), 1000);
+    assert_true(wasted(60000, 50) < 10000);
+    assert_true(wasted(10000000, 50) < 1000);
+    assert_int_equal(sleeps(0, 0), 1000);
+    assert_int_equal(wasted(0, 0), 0);
+}
+
 #define CASE(fn, name)          VQ_TEST_FIXTURE(fn, set_up, tear_down, name)
 #define CASE_SLEEPING(fn, name) VQ_TEST_FIXTURE(fn, set_up_sleeping, tear_down, name " (no poll)")
 
@@ -602,6 +650,7 @@ int main(void)
         CASE(nobody_kicks, "a ring without kicks is polled [VU-BE-KICK-02]"),
         CASE(many_while_busy, "many queues start and stop under load, each on its own thread"),
         CASE_SLEEPING(many_while_busy, "many queues start and stop under load"),
+        VQ_TEST(window, "the poll grows with short waits, and gives up on long ones"),
         CASE(refused, "queues that do not exist and configurations that do not work are refused"),
     };
     return VQ_RUN(tests);
