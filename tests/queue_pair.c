@@ -65,6 +65,8 @@ static void start_driver(struct queue_pair *p)
         vq_feature_set(&c->features, VQ_F_VERSION_1);
     if (o->event_idx)
         vq_feature_set(&c->features, VQ_F_EVENT_IDX);
+    if (o->in_order)
+        vq_feature_set(&c->features, VQ_F_IN_ORDER);
     if (o->indirect)
         vq_feature_set(&c->features, VQ_F_INDIRECT_DESC);
     if (o->indirect_entries) {
@@ -112,6 +114,8 @@ void pair_open(struct queue_pair *p, struct pair_options options)
         .device_area = p->driver_config.device_area,
         .memory = &p->memory,
         .in_flight = exactly(sizeof(uint16_t) * options.size, 8),
+        .order =
+            options.in_order ? exactly(sizeof(struct vq_device_order) * options.size, 8) : NULL,
     };
     p->buffer.segments = p->segments;
     p->buffer.room = PAIR_ROOM;
@@ -136,6 +140,7 @@ void pair_close(struct queue_pair *p)
     free(p->driver_config.device_area);
     free(p->driver_config.slots);
     free(p->device_config.in_flight);
+    free(p->device_config.order);
     for (uint32_t i = 0; i < p->memory.count; i++)
         free(p->regions[i].host);
     free(p->regions);

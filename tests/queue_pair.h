@@ -36,7 +36,8 @@ struct pair_options {
     enum pair_format format;
     bool big;
     bool event_idx;
-    bool indirect;             /* the feature; tables come with indirect_entries */
+    bool indirect; /* the feature; tables come with indirect_entries */
+    bool in_order;
     bool strict;               /* of the driver's end */
     uint16_t size;             /* 8 */
     uint16_t start;            /* split: free-running index that both ends begin with */
