@@ -16,6 +16,7 @@ static const struct {
     const char *summary;
 } benches[] = {
     {"ring", bench_ring, "a buffer's way through a virtqueue and back"},
+    {"blk", bench_blk, "requests of a disk, in this process or behind a vhost-user socket"},
 };
 
 uint64_t bench_now(void)

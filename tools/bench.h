@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 int bench_ring(int argc, char **argv);
+int bench_blk(int argc, char **argv);
 
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t bench_now(void);
