@@ -56,48 +56,65 @@ static enum vq_error check_transfer(const struct vq_blk_driver_queue *q,
     return within(facts, r->sector, *total >> VQ_BLK_SECTOR_SHIFT) ? VQ_OK : VQ_ERR_RANGE;
 }
 
+static enum vq_error check_flush(const struct vq_blk_driver_queue *q,
+                                 const struct vq_blk_driver_request *r, uint32_t *total)
+{
+    (void)total;
+    if (!q->driver->facts.flush)
+        return VQ_ERR_UNSUPPORTED;
+    return r->count == 0 ? VQ_OK : VQ_ERR_INVALID; /* BLK-DRV-OP-05 */
+}
+
+static enum vq_error check_id(const struct vq_blk_driver_queue *q,
+                              const struct vq_blk_driver_request *r, uint32_t *total)
+{
+    enum vq_error error = measure(q, r, total);
+    if (error != VQ_OK)
+        return error;
+    return *total == VQ_BLK_ID_BYTES ? VQ_OK : VQ_ERR_INVALID; /* BLK-DRV-OP-08 */
+}
+
 static enum vq_error check_range(const struct vq_blk_driver_queue *q,
-                                 const struct vq_blk_driver_request *r, uint32_t limit)
+                                 const struct vq_blk_driver_request *r, uint32_t *total)
 {
     const struct vq_blk_facts *facts = &q->driver->facts;
+    bool discard = r->type == VQ_BLK_T_DISCARD;
+    uint32_t limit = discard ? facts->max_discard_sectors : facts->max_write_zeroes_sectors;
+    (void)total;
     if (limit == 0 || facts->read_only)
         return VQ_ERR_UNSUPPORTED;
     if (r->sectors == 0 || r->count != 0 || q->segments == 0)
         return VQ_ERR_INVALID;
+    if (discard && r->unmap)
+        return VQ_ERR_INVALID; /* BLK-DRV-OP-14 */
     if (r->sectors > limit || !within(facts, r->sector, r->sectors))
         return VQ_ERR_RANGE;
     return VQ_OK;
 }
 
+/* What is asked for seldom. */
+static const struct other {
+    uint32_t type;
+    enum vq_error (*check)(const struct vq_blk_driver_queue *q,
+                           const struct vq_blk_driver_request *r, uint32_t *total);
+} others[] = {
+    {VQ_BLK_T_FLUSH, check_flush},
+    {VQ_BLK_T_GET_ID, check_id},
+    {VQ_BLK_T_DISCARD, check_range},
+    {VQ_BLK_T_WRITE_ZEROES, check_range},
+};
+
 /* Is this request one that the device must take? `total`: bytes of the caller's data. */
 static enum vq_error check(const struct vq_blk_driver_queue *q,
                            const struct vq_blk_driver_request *r, uint32_t *total)
 {
-    const struct vq_blk_facts *facts = &q->driver->facts;
-    enum vq_error error;
     *total = 0;
-    switch (r->type) {
-    case VQ_BLK_T_IN:
-    case VQ_BLK_T_OUT:
+    if (r->type == VQ_BLK_T_IN || r->type == VQ_BLK_T_OUT)
         return check_transfer(q, r, total);
-    case VQ_BLK_T_FLUSH:
-        if (!facts->flush)
-            return VQ_ERR_UNSUPPORTED;
-        return r->count == 0 ? VQ_OK : VQ_ERR_INVALID; /* BLK-DRV-OP-05 */
-    case VQ_BLK_T_GET_ID:
-        error = measure(q, r, total);
-        if (error != VQ_OK)
-            return error;
-        return *total == VQ_BLK_ID_BYTES ? VQ_OK : VQ_ERR_INVALID; /* BLK-DRV-OP-08 */
-    case VQ_BLK_T_DISCARD:
-        if (r->unmap)
-            return VQ_ERR_INVALID; /* BLK-DRV-OP-14 */
-        return check_range(q, r, facts->max_discard_sectors);
-    case VQ_BLK_T_WRITE_ZEROES:
-        return check_range(q, r, facts->max_write_zeroes_sectors);
-    default:
-        return VQ_ERR_UNSUPPORTED;
-    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (others[i].type == r->type)
+            return others[i].check(q, r, total);
+    return VQ_ERR_UNSUPPORTED;
 }
 
 static bool places(uint32_t type)

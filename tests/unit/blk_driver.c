@@ -115,8 +115,12 @@ static void note(struct script *s, const struct vq_buffer *b)
     seen->segments = b->readable + b->writable;
     for (uint32_t i = 0; i < seen->segments && i < 8; i++)
         seen->bytes[i] = (uint32_t)b->segments[i].bytes;
-    memcpy(&seen->type, b->segments[0].base, 4);
-    memcpy(&seen->sector, (uint8_t *)b->segments[0].base + 8, 8);
+    const uint8_t *header = b->segments[0].base;
+    bool big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && !vq_feature(&s->chosen, VQ_F_VERSION_1);
+    for (unsigned i = 0; i < 4; i++)
+        seen->type |= (uint32_t)header[big ? 3 - i : i] << (8 * i);
+    for (unsigned i = 0; i < 8; i++)
+        seen->sector |= (uint64_t)header[8 + (big ? 7 - i : i)] << (8 * i);
     if (b->readable > 1)
         memcpy(seen->payload, b->segments[1].base,
                b->segments[1].bytes < 32 ? b->segments[1].bytes : 32);
@@ -228,14 +232,42 @@ static struct bench {
     struct vq_blk_driver driver;
     struct vq_init_result why;
     struct vq_blk_driver_done done[SIZE];
+    bool big;
 } b;
 static _Alignas(4096) uint8_t arena[ARENA];
 static _Alignas(64) uint8_t private_memory[QUEUES][16384];
 
+/* Fields are little-endian, but for a legacy driver on a big-endian machine. */
+static void put(uint32_t offset, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        b.script.config[offset + (b.big ? bytes - 1 - i : i)] = (uint8_t)(value >> (8 * i));
+}
+
 static void put32(uint32_t offset, uint32_t value)
 {
-    for (unsigned i = 0; i < 4; i++)
-        b.script.config[offset + i] = (uint8_t)(value >> (8 * i));
+    put(offset, value, 4);
+}
+
+static void fill_config(void)
+{
+    put(VQ_BLK_CONFIG_CAPACITY, 1000, 8);
+    put32(VQ_BLK_CONFIG_SIZE_MAX, 65536);
+    put32(VQ_BLK_CONFIG_SEG_MAX, 4);
+    put32(VQ_BLK_CONFIG_BLK_SIZE, 512);
+    put(VQ_BLK_CONFIG_NUM_QUEUES, QUEUES, 2);
+    put32(VQ_BLK_CONFIG_MAX_DISCARD_SECTORS, 100);
+    put32(VQ_BLK_CONFIG_MAX_DISCARD_SEG, 1);
+    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS, 50);
+    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SEG, 1);
+}
+
+/* Makes the device a legacy one, in the order of this machine. */
+static void make_legacy(void)
+{
+    vq_feature_clear(&b.script.offered, VQ_F_VERSION_1);
+    b.big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+    fill_config();
 }
 
 /* A well-behaved disk of 1000 sectors with all that the driver knows. */
@@ -257,15 +289,7 @@ static int set_up(void **state)
     b.script.queue_size = SIZE;
     b.script.queues = QUEUES;
     b.script.length = -1;
-    put32(VQ_BLK_CONFIG_CAPACITY, 1000);
-    put32(VQ_BLK_CONFIG_SIZE_MAX, 65536);
-    put32(VQ_BLK_CONFIG_SEG_MAX, 4);
-    put32(VQ_BLK_CONFIG_BLK_SIZE, 512);
-    b.script.config[VQ_BLK_CONFIG_NUM_QUEUES] = QUEUES;
-    put32(VQ_BLK_CONFIG_MAX_DISCARD_SECTORS, 100);
-    put32(VQ_BLK_CONFIG_MAX_DISCARD_SEG, 1);
-    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS, 50);
-    put32(VQ_BLK_CONFIG_MAX_WRITE_ZEROES_SEG, 1);
+    fill_config();
     b.region = (struct vq_region){BASE, ARENA, arena, VQ_READ | VQ_WRITE};
     assert_int_equal(vq_memory_init(&b.memory, &b.region, 1), VQ_OK);
     b.options = (struct vq_blk_driver_options){
@@ -337,7 +361,7 @@ static void reads_and_writes(void **state)
 static void framing(void **state)
 {
     (void)state;
-    vq_feature_clear(&b.script.offered, VQ_F_VERSION_1);
+    make_legacy();
     vq_feature_clear(&b.script.offered, VQ_F_ANY_LAYOUT);
     assert_int_equal(open_disk(), VQ_OK);
     assert_true(vq_transport_legacy(&b.loop.transport));
@@ -513,7 +537,7 @@ static void used_length_ignored(void **state)
 static void used_length_legacy(void **state)
 {
     (void)state;
-    vq_feature_clear(&b.script.offered, VQ_F_VERSION_1);
+    make_legacy();
     b.script.length = 0;
     assert_int_equal(open_disk(), VQ_OK);
     struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
@@ -733,7 +757,7 @@ static void resize(void **state)
     assert_int_equal(open_disk(), VQ_OK);
     struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 1500, 512);
     assert_int_equal(one(&r), VQ_ERR_RANGE);
-    put32(VQ_BLK_CONFIG_CAPACITY, 2000);
+    put(VQ_BLK_CONFIG_CAPACITY, 2000, 8);
     vq_loopback_config_changed(&b.loop);
     assert_int_equal(vq_transport_take_events(&b.loop.transport) & VQ_EVENT_CONFIG,
                      VQ_EVENT_CONFIG);
