@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -310,6 +311,60 @@ static void never_answers(void **state)
     (void)close(channel);
 }
 
+static void *worker(void *arg)
+{
+    struct fixture *f = arg;
+
+    for (unsigned i = 0; i < 5000; i++) {
+        vq_vhost_session_call(f->session, (uint16_t)(i % 2));
+        if (i % 500 == 0)
+            vq_vhost_session_ring_error(f->session, 0);
+        if (i % 700 == 0)
+            vq_vhost_session_config_changed(f->session);
+    }
+    return NULL;
+}
+
+static void any_thread(void **state)
+{
+    struct fixture *f = *state;
+    int channel = give_channel(f);
+    pthread_t threads[2];
+    uint32_t words[5];
+    unsigned calls = 0, errors = 0, changes = 0;
+
+    ring_up(f, 0, 8);
+    ring_up(f, 1, 8);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, worker, f), 0);
+    for (unsigned i = 0; i < 2000; i++) {
+        if (next(channel, words)) {
+            calls += words[0] == 4;
+            errors += words[0] == 5;
+            changes += words[0] == 2;
+            if (words[0] != 2)
+                answer(f, channel, words[0]);
+        }
+        (void)get_u64(f, 40);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        (void)pthread_join(threads[i], NULL);
+    while (next(channel, words)) {
+        calls += words[0] == 4;
+        errors += words[0] == 5;
+        changes += words[0] == 2;
+        if (words[0] != 2)
+            answer(f, channel, words[0]);
+    }
+    assert_true(calls >= 2);
+    assert_true(errors >= 1);
+    assert_true(changes >= 1);
+    /* All was answered: the next one goes at once. */
+    vq_vhost_session_call(f->session, 0);
+    expect(channel, 4, 0);
+    (void)close(channel);
+}
+
 static void wrong_answers(void **state)
 {
     struct fixture *f = *state;
@@ -397,6 +452,8 @@ int main(void)
           "sends a call that waits before the ring is stopped"),
         T(never_answers, fixture_setup_memory,
           "goes on with a front end that never reads its channel [VU-BE-BCH-06]"),
+        T(any_thread, fixture_setup_memory,
+          "takes calls, errors and changes from any thread [VU-BE-INB-03]"),
         T(wrong_answers, fixture_setup_memory,
           "gives up a channel that talks nonsense, and goes on [VU-BE-BCH-06]"),
         T(no_descriptors, fixture_setup_memory,
