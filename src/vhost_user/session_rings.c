@@ -5,6 +5,7 @@
  * only together: when the ring starts.
  */
 #include <fcntl.h>
+#include <stdio.h>
 
 #include <ring/barrier.h>
 
@@ -186,8 +187,9 @@ void vq_vhost_rings_pause(struct vq_vhost_session *s)
 void vq_vhost_rings_resume(struct vq_vhost_session *s)
 {
     for (uint16_t i = 0; i < s->ring_count; i++) {
-        if (s->rings[i].started)
-            (void)serve(s, i);
+        const char *reason = s->rings[i].started ? serve(s, i) : NULL;
+        if (reason != NULL)
+            (void)snprintf(s->reason, sizeof s->reason, "ring %u waits: %s", i, reason);
     }
 }
 

@@ -231,6 +231,7 @@ static void ring_waits_for_memory(void **state)
     tell_p(f, 38, p_region(GUEST_BASE, MEMORY_BYTES, USER_BASE, 0), -1);
     assert_false(f->ring[0].running);
     assert_int_equal(guest_mappings(), 1);
+    assert_non_null(strstr(vq_vhost_session_reason(f->session), "waits"));
     tell_p(f, 35, p_state(0, 0), -1); /* a kick meanwhile does nothing */
     assert_true(driver_add(&q, GUEST_BASE + BUFFER_AT(0), 16) >= 0);
     add_memory(f);
