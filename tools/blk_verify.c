@@ -270,11 +270,13 @@ static void report(const struct verify *v, double seconds, bool ok)
     }
     (void)printf("%s: %s of disk, %s written, %s read, %llu requests over %u queue%s of %u, "
                  "%.2f s, %s/s\n",
-                 ok ? "verified" : "FAILED", blk_size_text(bytes, size),
-                 blk_size_text(v->bytes_written, written), blk_size_text(v->bytes_read, read),
-                 (unsigned long long)v->requests, v->disk->driver.queue_count,
-                 v->disk->driver.queue_count == 1 ? "" : "s", v->disk->queues[0].size, seconds,
-                 blk_size_text((uint64_t)rate, speed));
+                 ok                ? "verified"
+                 : blk_interrupted ? "interrupted"
+                                   : "FAILED",
+                 blk_size_text(bytes, size), blk_size_text(v->bytes_written, written),
+                 blk_size_text(v->bytes_read, read), (unsigned long long)v->requests,
+                 v->disk->driver.queue_count, v->disk->driver.queue_count == 1 ? "" : "s",
+                 v->disk->queues[0].size, seconds, blk_size_text((uint64_t)rate, speed));
     if (v->wrong != 0)
         (void)printf("%llu sectors were wrong%s\n", (unsigned long long)v->wrong,
                      v->wrong >= REPORTS_MAX ? " until it was given up" : "");

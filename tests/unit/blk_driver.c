@@ -582,6 +582,13 @@ static void many_in_flight(void **state)
         }
 }
 
+static void packed(void **state)
+{
+    vq_feature_set(&b.script.offered, VQ_F_RING_PACKED);
+    many_in_flight(state);
+    assert_true(vq_feature(&b.script.chosen, VQ_F_RING_PACKED));
+}
+
 static void without_indirect(void **state)
 {
     (void)state;
@@ -846,6 +853,7 @@ int main(void)
         CASE(used_length_legacy, "a legacy device's used length is disregarded "
                                  "[BLK-DRV-LEGOP-02 SPLIT-DRV-LEGUSED-01]"),
         CASE(many_in_flight, "many requests on two queues, answered backwards"),
+        CASE(packed, "the same over packed rings [BASIC-DRV-VQ-01]"),
         CASE(without_indirect, "features can be left out [BASIC-DRV-FEAT-09]"),
         CASE(smaller_queue, "the device's queue size is a maximum"),
         CASE(reset_and_abandon, "a reset comes before buffers are taken back "
