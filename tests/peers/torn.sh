@@ -126,7 +126,7 @@ garbage() {
         timeout 5 python3 - "$i" <<'PYTHON' >garbage.log 2>&1 || true
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-s.settimeout(2)
+s.settimeout(0.3)
 s.connect("socket")
 n = int(sys.argv[1])
 fds = [os.open("/dev/zero", os.O_RDWR) for _ in range(n)]

@@ -69,6 +69,37 @@ in_memory() {
     expect "what the second guest found" "$(fact sum-before)" "$first"
 }
 
+# The same disk, with someone in between who counts the messages and hides protocol features.
+#   in-band: ring notifications are messages (35); else they are event descriptors (12)
+notified() { # in-band|descriptors HIDDEN-PROTOCOL-FEATURES
+    local before between
+    wanted || return 77
+    random_disk disk 16
+    before=$(sum_of disk)
+    server_start disk || return
+    mv socket server.socket
+    python3 "$repo/tests/peers/between.py" socket server.socket "$2" >between.log 2>&1 &
+    between=$!
+    wait_until 5 test -S socket || { why="nobody stands between: $(tail -n 1 between.log)"; return 1; }
+    uml_start "$work/initramfs" raw || return
+    guest_wait $limit || { kill "$between"; return 1; }
+    wait_until 5 gone "$between" || kill "$between"
+    quietly_wait "$between"
+    note "notified by $(sed -n 's/^request 12 /descriptors: /p; s/^request 35 /messages: /p' between.log | tr '\n' ' ')protocol features $(sed -n 's/^set 16 //p' between.log)"
+    if [ "$1" = in-band ]; then
+        if ! grep -q '^request 35 ' between.log || grep -q '^request 12 ' between.log; then
+            why="in-band notifications were not used"
+            return 1
+        fi
+    elif ! grep -q '^request 12 ' between.log || grep -q '^request 35 ' between.log; then
+        why="event descriptors were not used"
+        return 1
+    fi
+    mv server.socket socket
+    server_stop || return 1
+    same_both_ways disk "$before"
+}
+
 # The plug is pulled in the middle of writes; the next guest must find a server that works and a
 # disk of which nothing but what was being written has changed.
 killed() {
@@ -99,7 +130,10 @@ test_case "Linux reads and writes the disk, modern driver" raw modern 1 1
 test_case "Linux as a legacy driver (version_1 withheld)" raw legacy 1 1 --disable version_1
 test_case "a guest killed in mid-write leaves the server serving the next one" killed
 test_case "a read-only disk stays as it is" read_only
+test_case "Linux notifies by event descriptors" notified descriptors 0x4000
 if [ -z "${QUICK:-}" ]; then
+    test_case "Linux notifies in-band" notified in-band 0
+    test_case "Linux notifies by event descriptors, without REPLY_ACK" notified descriptors 0x4008
     test_case "Linux without event_idx" raw modern 0 1 --disable event_idx
     test_case "Linux without indirect_desc" raw modern 1 0 --disable indirect_desc
     test_case "Linux without both" raw modern 0 0 --disable event_idx,indirect_desc
