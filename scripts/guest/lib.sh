@@ -163,7 +163,7 @@ guest_wait() {
         why="the guest did its work, then hung on the way out"
         return 1
     fi
-    if [ "$guest_rc" != 0 ]; then
+    if [ "$guest_rc" != 0 ] || grep -q '^bad ' facts; then
         why="the guest found a fault: $(grep -m 1 '^bad ' facts)"
         return 1
     fi
@@ -272,15 +272,17 @@ uml_start() {
 
 # qemu_start JOB DEVICE-OPTIONS [QEMU argument...]: boots $QEMU_KERNEL with $QEMU_INITRD and a
 # vhost-user-blk-pci on ./socket, by QEMU's own translator (no KVM needed). The guest's memory is a
-# memfd, which is what gets shared with the server.
+# memfd, which is what gets shared with the server. $QEMU_MEMORY is its size (256M), $QEMU_CHARDEV
+# may have more options for the socket, $QEMU_MONITOR the name of two fifos, .in and .out, for the monitor.
 qemu_start() {
-    local job=$1 options=$2
+    local job=$1 options=$2 memory=${QEMU_MEMORY:-256M} monitor=(-monitor none)
     shift 2
+    [ -z "${QEMU_MONITOR:-}" ] || monitor=(-chardev "pipe,id=hmp,path=$QEMU_MONITOR" -mon chardev=hmp)
     : >console
-    setsid qemu-system-x86_64 -nodefaults -no-user-config -machine q35,memory-backend=mem -accel tcg -m 256M \
-        -object memory-backend-memfd,id=mem,size=256M,share=on -display none -monitor none -no-reboot \
+    setsid qemu-system-x86_64 -nodefaults -no-user-config -machine q35,memory-backend=mem -accel tcg -m "$memory" \
+        -object "memory-backend-memfd,id=mem,size=$memory,share=on" -display none "${monitor[@]}" -no-reboot \
         -serial file:console -kernel "$QEMU_KERNEL" -initrd "$QEMU_INITRD" \
-        -append "console=ttyS0 panic=-1 quiet vq.do=$job" -chardev socket,id=vu,path=socket \
+        -append "console=ttyS0 no_timer_check panic=-1 quiet vq.do=$job" -chardev "socket,id=vu,path=socket${QEMU_CHARDEV:-}" \
         -device "vhost-user-blk-pci,chardev=vu${options:+,$options}" "$@" </dev/null >qemu.log 2>&1 &
     guest_pid=$!
 }

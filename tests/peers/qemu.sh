@@ -27,12 +27,13 @@ prepare
 #   device=OPTIONS  for QEMU's vhost-user-blk-pci      server=OPTIONS  for vq serve blk
 #   smp=N           processors of the guest            queues=N        the guest must use so many
 #   size=N          entries of the ring, to be seen in the guest
+#   memory=SIZE     of the guest (256M)
 #   kind=modern|legacy  event=0|1  indirect=0|1        what the guest's driver must say
 boot() {
-    local device="" server="" smp=1 queues=1 size="" kind=modern event=1 indirect=1 id before option
+    local device="" server="" smp=1 queues=1 size="" kind=modern event=1 indirect=1 memory="" id before option
     for option; do
         case ${option%%=*} in
-        device | server | smp | queues | size | kind | event | indirect) local "$option" ;;
+        device | server | smp | queues | size | kind | event | indirect | memory) local "$option" ;;
         *) why="no such parameter: $option"; return 1 ;;
         esac
     done
@@ -42,7 +43,7 @@ boot() {
     before=$(sum_of disk)
     # shellcheck disable=SC2086 # a list of options
     server_start disk $server || return
-    qemu_start raw "$device" -smp "$smp" || return
+    QEMU_MEMORY=$memory qemu_start raw "$device" -smp "$smp" || return
     guest_wait $limit || return 1
     negotiated_is "$kind" "$event" "$indirect" || return 1
 
@@ -65,6 +66,38 @@ boot() {
     same_both_ways disk "$before"
 }
 
+# A guest at work while DISTURBANCE is done to it, again and again; then all must be as it should.
+disturbed() { # DISTURBANCE QEMU-CHARDEV-OPTIONS
+    local times=0 before
+    [ -z "$missing" ] || { why=$missing; return 77; }
+    random_disk disk 16
+    before=$(sum_of disk)
+    server_start disk || return
+    # One for each direction; nobody reads what the monitor says.
+    mkfifo monitor.in monitor.out
+    exec 8<>monitor.in 9<>monitor.out
+    QEMU_MONITOR=monitor QEMU_CHARDEV=$2 qemu_start long $modern,num-queues=2 -smp 2 || return
+    wait_until $limit grep -qs '^M round 2' console || { why="the guest did not get to write"; exec 8>&- 9>&-; return 1; }
+    while alive "$guest_pid" && ! grep -qs '^M rounds' console && [ $times -lt 20 ]; do
+        "$1" || { exec 8>&- 9>&-; return 1; }
+        times=$((times + 1))
+        sleep 0.3
+    done
+    guest_wait $limit || { exec 8>&- 9>&-; why="$why (after $times times)"; return 1; }
+    exec 8>&- 9>&-
+    note "done $times times to a guest that made $(fact rounds) rounds"
+    server_stop || return 1
+    expect "checksum of the disk in the guest before writing" "$(fact sum-before)" "$before" || return
+    expect "checksum of the disk on the host after the guest's writes" "$(sum_of disk)" "$(fact sum-after)" || return
+    [ "$times" -ge 3 ] || { why="done only $times times"; return 1; }
+}
+pause() { echo stop >&8; sleep 0.1; echo cont >&8; }
+restart() {
+    server_stop || return 1
+    sleep 0.1
+    server_start disk
+}
+
 modern=disable-legacy=on
 legacy=disable-modern=on,disable-legacy=off
 
@@ -72,6 +105,9 @@ test_case "QEMU, modern device" boot device=$modern
 test_case "QEMU, legacy device" boot device=$legacy kind=legacy
 test_case "QEMU, modern device, 4 queues for 4 processors" boot device=$modern,num-queues=4 smp=4 queues=4
 if [ -z "${QUICK:-}" ]; then
+    test_case "QEMU, memory in two regions" boot device=$modern memory=4G
+    test_case "QEMU, stopped and continued while the guest writes" disturbed pause ""
+    test_case "QEMU, the server ended and started again while the guest writes" disturbed restart ,reconnect=1
     test_case "QEMU, transitional device" boot device=disable-modern=off,disable-legacy=off
     test_case "QEMU, modern device, ring of 8" boot device=$modern,queue-size=8 size=8
     test_case "QEMU, modern device, ring of 1024" boot device=$modern,queue-size=1024 server="--queue-size 1024" size=1024
