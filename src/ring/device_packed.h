@@ -26,17 +26,17 @@ VQ_BODY enum vq_broken vq_packed_walk_table(struct vq_device_queue *q, uint64_t 
 {
     struct vq_table table = {0};
     enum vq_broken reason = vq_table_enter(q, &table, address, bytes);
-    bool writable = false;
+    struct vq_gather gather = vq_gather_begin(buffer);
 
     for (uint32_t i = 0; reason == VQ_NOT_BROKEN && i < table.entries; i++) {
         uint64_t first = 0, rest = 0;
 
         reason = vq_table_load(q, &table, i, &first, &rest, false);
         if (reason == VQ_NOT_BROKEN)
-            reason = vq_collect(q, buffer, first, (uint32_t)rest, &writable,
-                                ((rest >> 48) & VQ_DESC_WRITE) != 0);
+            reason = vq_gather_add(q, &gather, first, (uint32_t)rest,
+                                   ((rest >> 48) & VQ_DESC_WRITE) != 0);
     }
-    return reason;
+    return reason == VQ_NOT_BROKEN ? vq_gather_end(&gather, buffer) : reason;
 }
 
 /* Walks a list whose first slot is `at`; gives its length in slots and the id in its last. */
@@ -45,7 +45,7 @@ VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, uint16_t at,
                                       uint16_t *slots)
 {
     uint16_t n = 1, free_slots = (uint16_t)(q->size - q->outstanding);
-    bool writable = false;
+    struct vq_gather gather = vq_gather_begin(buffer);
 
     if (free_slots == 0)
         return VQ_BROKEN_AVAILABLE_JUMP;
@@ -59,8 +59,8 @@ VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, uint16_t at,
     }
     for (;;) {
         enum vq_broken reason =
-            vq_collect(q, buffer, vq_load64(vq_packed_slot(q->descriptors, at), false), t.bytes,
-                       &writable, (t.flags & VQ_DESC_WRITE) != 0);
+            vq_gather_add(q, &gather, vq_load64(vq_packed_slot(q->descriptors, at), false), t.bytes,
+                          (t.flags & VQ_DESC_WRITE) != 0);
 
         if (reason != VQ_NOT_BROKEN)
             return reason;
@@ -76,7 +76,7 @@ VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, uint16_t at,
     }
     buffer->id = t.id;
     *slots = n;
-    return VQ_NOT_BROKEN;
+    return vq_gather_end(&gather, buffer);
 }
 
 VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[],
@@ -93,7 +93,6 @@ VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const 
 
         if (!vq_packed_is(t.flags, vq_packed_available_flags(at)))
             break;
-        vq_buffer_clear(buffer);
         reason = vq_packed_walk(q, at, t, buffer, &slots);
         if (reason == VQ_NOT_BROKEN)
             reason = vq_head_check(q, buffer->id);

@@ -11,40 +11,54 @@
 #include "device_order.h"
 #include "device_walk.h"
 
+/*
+ * Follows a chain in one table from entry `i` on, to its end or to a descriptor
+ * that points to another table, which is then in `d` (and no flag but INDIRECT, and
+ * perhaps WRITE, in its flags).
+ */
+VQ_BODY enum vq_broken vq_split_follow(struct vq_device_queue *q, const struct vq_table *table,
+                                       uint32_t i, struct vq_gather *gather,
+                                       struct vq_descriptor *d, bool big)
+{
+    for (uint32_t hops = table->entries;;) {
+        uint64_t first = 0, rest = 0;
+        enum vq_broken reason = vq_table_load(q, table, i, &first, &rest, big);
+
+        if (reason != VQ_NOT_BROKEN)
+            return reason;
+        *d = vq_descriptor_of(first, rest, big);
+        if (d->flags & VQ_DESC_INDIRECT)
+            return VQ_NOT_BROKEN;
+        reason = vq_gather_add(q, gather, d->address, d->bytes, (d->flags & VQ_DESC_WRITE) != 0);
+        if (reason != VQ_NOT_BROKEN || !(d->flags & VQ_DESC_NEXT))
+            return reason;
+        if (--hops == 0)
+            return VQ_BROKEN_CHAIN_LOOP;
+        i = d->next;
+        if (i >= table->entries)
+            return VQ_BROKEN_NEXT_RANGE;
+    }
+}
+
 VQ_BODY enum vq_broken vq_split_walk(struct vq_device_queue *q, uint16_t head,
                                      struct vq_buffer *buffer, bool big)
 {
     struct vq_table table = {.base = q->descriptors, .entries = q->size};
-    uint32_t i = head, hops = q->size;
-    bool seen_writable = false;
+    struct vq_gather gather = vq_gather_begin(buffer);
+    struct vq_descriptor d;
+    enum vq_broken reason = vq_split_follow(q, &table, head, &gather, &d, big);
 
-    for (;;) {
-        uint64_t first = 0, rest = 0;
-        enum vq_broken reason = vq_table_load(q, &table, i, &first, &rest, big);
-        struct vq_descriptor d = vq_descriptor_of(first, rest, big);
-
-        if (reason != VQ_NOT_BROKEN)
-            return reason;
-        if (d.flags & VQ_DESC_INDIRECT) {
-            reason = vq_table_enter(q, &table, d.address, d.bytes);
-            if (reason != VQ_NOT_BROKEN)
-                return reason;
-            if (d.flags & VQ_DESC_NEXT)
-                return VQ_BROKEN_INDIRECT_NEXT;
-            hops = table.entries;
-            i = 0;
-            continue;
-        }
-        reason = vq_collect(q, buffer, d.address, d.bytes, &seen_writable,
-                            (d.flags & VQ_DESC_WRITE) != 0);
-        if (reason != VQ_NOT_BROKEN || !(d.flags & VQ_DESC_NEXT))
-            return reason;
-        if (--hops == 0)
-            return VQ_BROKEN_CHAIN_LOOP;
-        i = d.next;
-        if (i >= table.entries)
-            return VQ_BROKEN_NEXT_RANGE;
+    if (reason == VQ_NOT_BROKEN && (d.flags & VQ_DESC_INDIRECT)) {
+        bool chained = d.flags & VQ_DESC_NEXT;
+        reason = vq_table_enter(q, &table, d.address, d.bytes);
+        if (reason == VQ_NOT_BROKEN && chained)
+            reason = VQ_BROKEN_INDIRECT_NEXT;
+        if (reason == VQ_NOT_BROKEN)
+            reason = vq_split_follow(q, &table, 0, &gather, &d, big);
+        if (reason == VQ_NOT_BROKEN && (d.flags & VQ_DESC_INDIRECT))
+            reason = VQ_BROKEN_INDIRECT_NESTED;
     }
+    return reason == VQ_NOT_BROKEN ? vq_gather_end(&gather, buffer) : reason;
 }
 
 /* Buffers that are available and not yet popped; looks at the ring only when it must. */
@@ -79,7 +93,6 @@ VQ_BODY size_t vq_split_pop(struct vq_device_queue *q, struct vq_buffer *const b
         uint16_t head = vq_load16(vq_avail_slot(q->driver_area, slot), big);
         enum vq_broken reason;
 
-        vq_buffer_clear(buffer);
         buffer->id = head;
         reason = vq_head_check(q, head);
         if (reason == VQ_NOT_BROKEN)

@@ -17,12 +17,6 @@ VQ_BODY void vq_device_break_(struct vq_device_queue *q, enum vq_broken reason)
         q->broken = (uint8_t)reason;
 }
 
-VQ_BODY void vq_buffer_clear(struct vq_buffer *buffer)
-{
-    buffer->readable = buffer->writable = 0;
-    buffer->readable_bytes = buffer->writable_bytes = 0;
-}
-
 /* An id must be one of the queue's, and not in flight. */
 VQ_BODY enum vq_broken vq_head_check(const struct vq_device_queue *q, uint16_t id)
 {
@@ -39,12 +33,13 @@ struct vq_table {
     bool indirect;
 };
 
-static __attribute__((noinline, cold)) bool
-vq_table_fetch(struct vq_device_queue *q, const struct vq_table *table, uint32_t i, uint8_t *raw)
+/* By value, so that a table that is walked may stay in registers. */
+static __attribute__((noinline, cold)) bool vq_table_fetch(struct vq_device_queue *q,
+                                                           uint64_t address, uint8_t *raw)
 {
     struct vq_segment part[VQ_DESC_BYTES];
-    size_t n = vq_memory_map(q->memory, table->address + (uint64_t)i * VQ_DESC_BYTES, VQ_DESC_BYTES,
-                             VQ_READ, part, VQ_DESC_BYTES, &q->region_hint);
+    size_t n = vq_memory_map(q->memory, address, VQ_DESC_BYTES, VQ_READ, part, VQ_DESC_BYTES,
+                             &q->region_hint);
     for (size_t k = 0; k < n; k++) {
         vq_fetch(raw, part[k].base, part[k].bytes);
         raw += part[k].bytes;
@@ -62,7 +57,7 @@ VQ_BODY enum vq_broken vq_table_load(struct vq_device_queue *q, const struct vq_
         *rest = vq_load64(at + 8, big);
     } else {
         uint64_t copy[2];
-        if (!vq_table_fetch(q, table, i, (uint8_t *)copy))
+        if (!vq_table_fetch(q, table->address + (uint64_t)i * VQ_DESC_BYTES, (uint8_t *)copy))
             return VQ_BROKEN_ADDRESS;
         *first = vq_swap64(copy[0], big);
         *rest = vq_swap64(copy[1], big);
@@ -100,40 +95,66 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
 
 /* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
 static __attribute__((noinline, cold)) enum vq_broken
-vq_collect_refusal(const struct vq_device_queue *q, uint64_t address, uint32_t bytes, bool writable)
+vq_gather_refusal(const struct vq_device_queue *q, uint64_t address, uint32_t bytes, bool writable)
 {
     return vq_memory_covers(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ)
                ? VQ_BROKEN_CHAIN_SEGMENTS
                : VQ_BROKEN_ADDRESS;
 }
 
-/* Adds one element to the buffer; `seen` remembers that a writable one, even empty, came before. */
-VQ_BODY enum vq_broken vq_collect(struct vq_device_queue *q, struct vq_buffer *buffer,
-                                  uint64_t address, uint32_t bytes, bool *seen, bool writable)
+/*
+ * A buffer while it is collected: a copy of its own, so that the compiler may keep
+ * it in registers while segments are stored.
+ */
+struct vq_gather {
+    struct vq_segment *next;
+    struct vq_segment *end;
+    uint64_t bytes;
+    /* What was collected before the first writable element, which may have been an empty one;
+     * NULL while there was none. */
+    struct vq_segment *writable;
+    uint64_t readable_bytes;
+};
+
+VQ_BODY struct vq_gather vq_gather_begin(const struct vq_buffer *buffer)
 {
-    uint32_t taken = buffer->readable + buffer->writable;
+    return (struct vq_gather){.next = buffer->segments, .end = buffer->segments + buffer->room};
+}
+
+VQ_BODY enum vq_broken vq_gather_end(const struct vq_gather *g, struct vq_buffer *buffer)
+{
+    const struct vq_segment *writable = g->writable ? g->writable : g->next;
+
+    buffer->readable = (uint32_t)(writable - buffer->segments);
+    buffer->readable_bytes = g->writable ? g->readable_bytes : g->bytes;
+    buffer->writable = (uint32_t)(g->next - writable);
+    buffer->writable_bytes = g->bytes - buffer->readable_bytes;
+    /* Too few elements to wrap 64 bits, so one look at the end is enough. */
+    return g->bytes > UINT64_C(1) << 32 ? VQ_BROKEN_CHAIN_BYTES : VQ_NOT_BROKEN;
+}
+
+/* Adds one element. */
+VQ_BODY enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather *g,
+                                     uint64_t address, uint32_t bytes, bool writable)
+{
     size_t n;
 
-    if (*seen && !writable)
-        return VQ_BROKEN_CHAIN_ORDER;
-    *seen = writable;
+    if (writable != (g->writable != NULL)) {
+        if (!writable)
+            return VQ_BROKEN_CHAIN_ORDER;
+        g->writable = g->next;
+        g->readable_bytes = g->bytes;
+    }
     if (bytes == 0)
         return VQ_NOT_BROKEN;
-    if (taken >= buffer->room)
+    if (g->next == g->end)
         return VQ_BROKEN_CHAIN_SEGMENTS;
-    n = vq_memory_map_near(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ,
-                           buffer->segments + taken, buffer->room - taken, &q->region_hint);
+    n = vq_memory_map_near(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ, g->next,
+                           (size_t)(g->end - g->next), &q->region_hint);
     if (n == 0)
-        return vq_collect_refusal(q, address, bytes, writable);
-    if (writable) {
-        buffer->writable += (uint32_t)n;
-        buffer->writable_bytes += bytes;
-    } else {
-        buffer->readable += (uint32_t)n;
-        buffer->readable_bytes += bytes;
-    }
-    if (buffer->readable_bytes + buffer->writable_bytes > UINT64_C(1) << 32)
-        return VQ_BROKEN_CHAIN_BYTES;
+        return vq_gather_refusal(q, address, bytes, writable);
+    g->next += n;
+    g->bytes += bytes;
     return VQ_NOT_BROKEN;
 }
 

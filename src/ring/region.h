@@ -14,7 +14,8 @@
 
 VQ_ALWAYS_INLINE bool vq_region_holds(const struct vq_region *r, uint64_t address)
 {
-    return address >= r->address && address - r->address < r->size;
+    /* A region does not wrap, so what lies below it is further away than it is large. */
+    return address - r->address < r->size;
 }
 
 /*
@@ -44,8 +45,10 @@ VQ_ALWAYS_INLINE size_t vq_memory_map_near(const struct vq_memory *memory, uint6
 #if !defined(__OPTIMIZE_SIZE__)
     if (*hint < memory->count && bytes != 0 && room != 0) {
         const struct vq_region *r = &memory->regions[*hint];
-        if (vq_region_run(r, address, bytes, access) == bytes) {
-            segments->base = r->host + (address - r->address);
+        uint64_t offset = address - r->address;
+        /* vq_region_run, asked only whether it is all of it. */
+        if (offset < r->size && bytes <= r->size - offset && (r->access & (uint32_t)access) != 0) {
+            segments->base = r->host + offset;
             segments->bytes = (size_t)bytes;
             return 1;
         }
