@@ -49,7 +49,7 @@ check "a mark that is no skip is part of the name" row 'fine\ttwo # of many\t\to
 check "ids of a failure are kept" row 'fails\tbad [D-1]\tD-1\tfail'
 check "ids of a skip are kept" row 'skips\ttide [C-1]\tC-1\tskip'
 check "the last line is the sum" sum "9 passed, 7 failed, 3 skipped"
-"$root/scripts/spec-coverage" "$work/build" --check >"$work/out" 2>&1
+"$root/scripts/spec-coverage" "$work/build" --no-page >"$work/out" 2>&1
 status=$?
 check "an id that no requirement has is an error" [ "$status" -ne 0 ]
 check "and is named" says "no such requirement: A-1, named by fine: one [A-1 B-02]"
