@@ -100,19 +100,28 @@ signalled() { # SIGNAL
     note "the front end: $(tail -n 1 verify.log)"
 }
 
-# A server killed outright leaves its socket file; the next one must not stumble over it.
+# A server killed outright leaves its socket file; the next one must not stumble over it. It may have
+# to be started more than once: until the kernel has done away with the dead one's rings, which took
+# some seconds on a busy machine, the image is locked.
 killed_server() {
+    local begun
     truncate -s 64M disk
     server_start disk || return
     kill -KILL "$server_pid"
     quietly_wait "$server_pid"
     server_pid=""
     [ -S socket ] || { why="there is no socket file to stumble over"; return 1; }
-    "$VQ" serve blk --socket-path socket --blk-file disk </dev/null >server.log 2>&1 &
-    server_pid=$!
-    # The old file is there all the time: ask until someone answers.
-    wait_until 5 blk info >info.log 2>&1 || { why="no answer after a restart: $(tail -n 1 server.log)"; return 1; }
+    begun=$(now)
+    wait_until 30 starts_again || { why="no answer after a restart: $(tail -n 1 server.log)"; return 1; }
+    note "serving again after $(since "$begun") s"
     server_stop
+}
+starts_again() {
+    if [ -z "$server_pid" ] || ! alive "$server_pid"; then
+        "$VQ" serve blk --socket-path socket --blk-file disk </dev/null >server.log 2>&1 &
+        server_pid=$!
+    fi
+    blk info >info.log 2>&1
 }
 
 # Garbage instead of a front end.
