@@ -77,10 +77,12 @@ static void print_words(const struct blk_disk *disk, const char *serial)
                  (unsigned long long)f->capacity, f->read_only ? ", read-only" : "");
     (void)printf("block        %u bytes\n", f->block_size);
     if (f->topology)
-        (void)printf("physical     blocks of %llu bytes, aligned at block %u; best I/O %u to %u "
-                     "blocks\n",
+        (void)printf("physical     blocks of %llu bytes, aligned at block %u\n",
                      (unsigned long long)f->block_size << (f->physical_block_exp & 31),
-                     f->alignment_offset, f->min_io_size, f->opt_io_size);
+                     f->alignment_offset);
+    if (f->topology && (f->min_io_size != 0 || f->opt_io_size != 0))
+        (void)printf("best I/O     %u blocks at least, %u at best\n", f->min_io_size,
+                     f->opt_io_size);
     if (f->geometry)
         (void)printf("geometry     %u cylinders, %u heads, %u sectors\n", f->cylinders, f->heads,
                      f->sectors);
