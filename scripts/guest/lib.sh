@@ -31,6 +31,7 @@ guest_workdir() {
     trap 'guest_cleanup' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
+    trap 'exit 141' PIPE
     trap 'exit 143' TERM
 }
 
