@@ -5,6 +5,9 @@
  *
  * A test builds requests from pieces of any size (struct piece), so that every
  * framing can be had. The lane under the device may also be any other.
+ *
+ * The rings are split unless RIG_PACKED says otherwise: a program of tests is
+ * built once for each format.
  */
 #ifndef VQ_TEST_BLK_RIG_H
 #define VQ_TEST_BLK_RIG_H
@@ -27,6 +30,9 @@ enum {
     RIG_UNTOUCHED = 0xaa,
 };
 #define RIG_ADDRESS UINT64_C(0x40000000)
+#ifndef RIG_PACKED
+#define RIG_PACKED 0
+#endif
 
 /* One thing that a lane was asked. */
 struct rig_event {
@@ -155,9 +161,32 @@ static inline bool rig_has(const struct rig *rig, unsigned bit)
     return vq_feature(&rig->features, bit);
 }
 
+/* What the driver accepts unless a test wants something else: all, in the program's format, and
+ * completion in any order. */
+static inline struct vq_features rig_wanted(const struct rig *rig)
+{
+    struct vq_features set = rig->model->ops->offered(rig->model);
+
+    if (!RIG_PACKED)
+        vq_feature_clear(&set, VQ_F_RING_PACKED);
+    vq_feature_clear(&set, VQ_F_IN_ORDER);
+    return set;
+}
+
+/* Without VERSION_1 it is a legacy driver, which sees 32 bits. */
+static inline void rig_leave(struct vq_features *set, unsigned bit)
+{
+    vq_feature_clear(set, bit);
+    if (bit == VQ_F_VERSION_1)
+        for (unsigned i = 1; i < VQ_FEATURE_WORDS; i++)
+            set->word[i] = 0;
+}
+
 /* Starts what was negotiated on every queue. */
 static inline void rig_start(struct rig *rig)
 {
+    const uint16_t fresh = rig_has(rig, VQ_F_RING_PACKED) ? 0x8000 : 0;
+
     for (uint16_t i = 0; i < RIG_QUEUES; i++) {
         struct rig_queue *q = &rig->queue[i];
         struct vq_driver_config driver = {.features = rig->features,
@@ -173,7 +202,9 @@ static inline void rig_start(struct rig *rig)
                                           .descriptor_area = q->descriptors,
                                           .driver_area = q->driver_area,
                                           .device_area = q->device_area,
-                                          .memory = &rig->map};
+                                          .memory = &rig->map,
+                                          .next_available = fresh,
+                                          .next_used = fresh};
         assert_int_equal(vq_driver_init(&q->driver, &driver), VQ_OK);
         assert_int_equal(rig->model->ops->queue_start(rig->model, i, &device), VQ_OK);
     }
@@ -237,12 +268,12 @@ static inline struct rig *rig_make(const struct vq_blk_device_config *config)
     return rig;
 }
 
-/* All that is offered but `without` (a bit, or -1), accepted, and started. */
+/* All that is wanted but `without` (a bit, or -1), accepted, and started. */
 static inline void rig_negotiate(struct rig *rig, int without)
 {
-    rig->features = rig->model->ops->offered(rig->model);
+    rig->features = rig_wanted(rig);
     if (without >= 0)
-        vq_feature_clear(&rig->features, (unsigned)without);
+        rig_leave(&rig->features, (unsigned)without);
     assert_int_equal(rig->model->ops->accept(rig->model, &rig->features), VQ_OK);
     rig_start(rig);
 }

@@ -11,7 +11,8 @@
  * It serves IN, OUT, FLUSH, GET_ID, DISCARD and WRITE_ZEROES, whatever the
  * framing: the header is the first 16 readable bytes, the status the last
  * writable byte, the data all between, over any number of elements. Requests of
- * one queue complete in any order.
+ * one queue complete in any order; for a driver that accepted IN_ORDER, what is
+ * done early waits for its turn.
  *
  * A request that cannot be done gets a status (IOERR, or UNSUPP for a type or
  * flag that is not known); one without room for a status goes back with nothing
@@ -102,6 +103,7 @@ struct vq_blk_queue {
     struct vq_buffer **free; /* [free_top, requests): not in flight; last given back comes first */
     struct vq_blk_request *requests;
     uint16_t *in_flight;
+    struct vq_device_order *order; /* NULL unless IN_ORDER is on offer */
     uint32_t free_top;
     uint32_t at_lane; /* submitted and not yet reaped */
     uint32_t used_count;

@@ -18,6 +18,7 @@ struct vq_blk_carve {
     size_t requests;
     size_t segments;
     size_t in_flight;
+    size_t order;
     size_t stride;
 };
 
@@ -66,7 +67,10 @@ static bool vq_blk_carve_up(const struct vq_blk_device_config *c, struct vq_blk_
     carve->requests = vq_blk_up(carve->free + c->requests * sizeof(struct vq_buffer *));
     carve->segments = vq_blk_up(carve->requests + c->requests * sizeof(struct vq_blk_request));
     carve->in_flight = vq_blk_up(carve->segments + segments * sizeof(struct vq_segment));
-    carve->stride = vq_blk_up(carve->in_flight + c->queue_size * sizeof(uint16_t));
+    carve->order = vq_blk_up(carve->in_flight + c->queue_size * sizeof(uint16_t));
+    carve->stride = carve->order;
+    if (!vq_feature(&c->without, VQ_F_IN_ORDER))
+        carve->stride = vq_blk_up(carve->order + c->queue_size * sizeof(struct vq_device_order));
     return true;
 }
 
@@ -128,6 +132,8 @@ static void vq_blk_queue_make(struct vq_blk_device *dev, uint16_t index,
         .requests = (struct vq_blk_request *)(void *)(base + carve->requests),
         .in_flight = (uint16_t *)(void *)(base + carve->in_flight),
     };
+    if (vq_feature(&dev->offered, VQ_F_IN_ORDER))
+        q->order = (struct vq_device_order *)(void *)(base + carve->order);
     for (uint32_t i = 0; i < dev->config.requests; i++) {
         q->requests[i] = (struct vq_blk_request){
             .buffer = {.segments = segments, .room = dev->config.segments},

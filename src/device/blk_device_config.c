@@ -5,6 +5,7 @@
  * All here runs on the control thread while queues may run on others. The only
  * field that they share is `writeback`, one byte, which is atomic.
  */
+#include "../ring/variant.h"
 #include "blk_device.h"
 
 /* Up to and with unused1: what lies beyond belongs to features that are never offered. */
@@ -13,6 +14,8 @@ _Static_assert(VQ_BLK_SHOWN_BYTES == VQ_BLK_CONFIG_MAX_SECURE_ERASE_SECTORS, "un
 
 struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
 {
+    /* A legacy driver does not see the bits beyond 31: without VERSION_1 they are nobody's. */
+    const bool modern = !vq_feature(&c->without, VQ_F_VERSION_1);
     const struct {
         uint8_t bit;
         bool have;
@@ -27,9 +30,11 @@ struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
         {VQ_BLK_F_MQ, c->queue_count > 1},
         {VQ_BLK_F_DISCARD, c->max_discard_sectors != 0 && !c->read_only},
         {VQ_BLK_F_WRITE_ZEROES, c->max_write_zeroes_sectors != 0 && !c->read_only},
-        {VQ_F_INDIRECT_DESC, true},
+        {VQ_F_INDIRECT_DESC, VQ_WITH_INDIRECT},
         {VQ_F_EVENT_IDX, true},
         {VQ_F_VERSION_1, true},
+        {VQ_F_RING_PACKED, modern && vq_variant_of(true, false) != VQ_VARIANT_NONE},
+        {VQ_F_IN_ORDER, modern && VQ_WITH_IN_ORDER},
         /* FEAT-DEV-LEG-03: any framing is served to legacy drivers too. */
         {VQ_F_ANY_LAYOUT, true},
     };

@@ -51,6 +51,7 @@ enum vq_error vq_blk_queue_start(struct vq_device_model *model, uint16_t index,
     if (c.size > dev->config.queue_size)
         return VQ_ERR_SIZE;
     c.in_flight = q->in_flight;
+    c.order = q->order;
     error = vq_device_init(&q->ring, &c);
     if (error != VQ_OK)
         return error;

@@ -367,13 +367,13 @@ static struct rig *cache_rig(bool flush, bool wce, bool version_1)
     struct vq_blk_device_config config = rig_defaults();
     struct rig *rig = rig_make(&config);
 
-    rig->features = rig->model->ops->offered(rig->model);
+    rig->features = rig_wanted(rig);
     if (!flush)
         vq_feature_clear(&rig->features, VQ_BLK_F_FLUSH);
     if (!wce)
         vq_feature_clear(&rig->features, VQ_BLK_F_CONFIG_WCE);
     if (!version_1)
-        vq_feature_clear(&rig->features, VQ_F_VERSION_1);
+        rig_leave(&rig->features, VQ_F_VERSION_1);
     return rig;
 }
 
