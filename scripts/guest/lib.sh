@@ -93,6 +93,10 @@ server_start() {
             --num-queues) more=${more/=4/=$2}; shift ;;
             --logical-block-size) more+=",logical-block-size=$2"; shift ;;
             --queue-size) shift ;; # a limit, which is the front end's matter there
+            --disable)
+                [ "$2" = ring_packed ] || return 77 # which it never offers
+                shift
+                ;;
             *) return 77 ;;
             esac
             shift

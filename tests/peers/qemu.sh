@@ -28,9 +28,9 @@ prepare
 #   smp=N           processors of the guest            queues=N        the guest must use so many
 #   size=N          entries of the ring, to be seen in the guest
 #   memory=SIZE     of the guest (256M)
-#   kind=modern|legacy  event=0|1  indirect=0|1        what the guest's driver must say
+#   kind=split|packed|legacy  event=0|1  indirect=0|1  what the guest's driver must say
 boot() {
-    local device="" server="" smp=1 queues=1 size="" kind=modern event=1 indirect=1 memory="" id before option
+    local device="" server="" smp=1 queues=1 size="" kind=split event=1 indirect=1 memory="" id before option
     for option; do
         case ${option%%=*} in
         device | server | smp | queues | size | kind | event | indirect | memory) local "$option" ;;
@@ -38,7 +38,7 @@ boot() {
         esac
     done
     [ -z "$missing" ] || { why=$missing; return 77; }
-    [ "$kind${PEER_SERVER:-vq}" != legacyqemu-storage-daemon ] || { why="a server with legacy devices"; return 77; }
+    ! needs_vq "$kind" || return 77
     random_disk disk 16
     before=$(sum_of disk)
     # shellcheck disable=SC2086 # a list of options
@@ -67,16 +67,17 @@ boot() {
 }
 
 # A guest at work while DISTURBANCE is done to it, again and again; then all must be as it should.
-disturbed() { # DISTURBANCE QEMU-CHARDEV-OPTIONS
+disturbed() { # DISTURBANCE split|packed DEVICE-OPTIONS QEMU-CHARDEV-OPTIONS
     local times=0 before
     [ -z "$missing" ] || { why=$missing; return 77; }
+    ! needs_vq "$2" || return 77
     random_disk disk 16
     before=$(sum_of disk)
     server_start disk || return
     # One for each direction; nobody reads what the monitor says.
     mkfifo monitor.in monitor.out
     exec 8<>monitor.in 9<>monitor.out
-    QEMU_MONITOR=monitor QEMU_CHARDEV=$2 qemu_start long $modern,num-queues=2 -smp 2 || return
+    QEMU_MONITOR=monitor QEMU_CHARDEV=$4 qemu_start long "$3,num-queues=2" -smp 2 || return
     wait_until $limit grep -qs '^M round 2' console || { why="the guest did not get to write"; exec 8>&- 9>&-; return 1; }
     while alive "$guest_pid" && ! grep -qs '^M rounds' console && [ $times -lt 20 ]; do
         "$1" || { exec 8>&- 9>&-; return 1; }
@@ -85,6 +86,7 @@ disturbed() { # DISTURBANCE QEMU-CHARDEV-OPTIONS
     done
     guest_wait $limit || { exec 8>&- 9>&-; why="$why (after $times times)"; return 1; }
     exec 8>&- 9>&-
+    negotiated_is "$2" 1 1 || return
     note "done $times times to a guest that made $(fact rounds) rounds"
     server_stop || return 1
     expect "checksum of the disk in the guest before writing" "$(fact sum-before)" "$before" || return
@@ -99,15 +101,18 @@ restart() {
 }
 
 modern=disable-legacy=on
+packed=$modern,packed=on
 legacy=disable-modern=on,disable-legacy=off
 
 test_case "QEMU, modern device" boot device=$modern
+test_case "QEMU, packed rings" boot device=$packed kind=packed
 test_case "QEMU, legacy device" boot device=$legacy kind=legacy
 test_case "QEMU, modern device, 4 queues for 4 processors" boot device=$modern,num-queues=4 smp=4 queues=4
 if [ -z "${QUICK:-}" ]; then
     test_case "QEMU, memory in two regions" boot device=$modern memory=4G
-    test_case "QEMU, stopped and continued while the guest writes" disturbed pause ""
-    test_case "QEMU, the server ended and started again while the guest writes" disturbed restart ,reconnect=1
+    test_case "QEMU, stopped and continued while the guest writes" disturbed pause split $modern ""
+    test_case "QEMU, stopped and continued while the guest writes, packed rings" disturbed pause packed $packed ""
+    test_case "QEMU, the server ended and started again while the guest writes" disturbed restart split $modern ,reconnect=1
     test_case "QEMU, transitional device" boot device=disable-modern=off,disable-legacy=off
     test_case "QEMU, modern device, ring of 8" boot device=$modern,queue-size=8 size=8
     test_case "QEMU, modern device, ring of 1024" boot device=$modern,queue-size=1024 server="--queue-size 1024" size=1024
@@ -119,6 +124,11 @@ if [ -z "${QUICK:-}" ]; then
     test_case "QEMU, both off, ring of 8" boot device=$modern,event_idx=off,indirect_desc=off,queue-size=8 \
         server="--queue-size 8" event=0 indirect=0 size=8
     test_case "QEMU, legacy device, both off" boot device=$legacy,event_idx=off,indirect_desc=off kind=legacy event=0 indirect=0
+    test_case "QEMU, packed rings of 8, 4 queues" boot device=$packed,queue-size=8,num-queues=4 smp=4 queues=4 size=8 kind=packed
+    test_case "QEMU, packed rings of 1024" boot device=$packed,queue-size=1024 server="--queue-size 1024" size=1024 kind=packed
+    test_case "QEMU, packed rings, event_idx=off" boot device=$packed,event_idx=off event=0 kind=packed
+    test_case "QEMU, packed rings of 8, both off" boot device=$packed,event_idx=off,indirect_desc=off,queue-size=8 \
+        server="--queue-size 8" event=0 indirect=0 size=8 kind=packed
     test_case "QEMU, modern device, without MSI-X" boot device=$modern,vectors=0
 fi
 tap_end

@@ -70,6 +70,12 @@ tap_end() {
     [ "$tap_failed" -eq 0 ]
 }
 
+# needs_vq SPLIT|PACKED|LEGACY: is this a ring that only vq serves, and another server in its place?
+needs_vq() {
+    [ "${PEER_SERVER:-vq}" != vq ] && [ "$1" != split ] || return 1
+    why="a server with $1 rings"
+}
+
 # --- What every disk test does -------------------------------------------------------------------
 
 # random_disk FILE MIB
@@ -87,12 +93,14 @@ same_both_ways() { # DISK SUM-BEFORE
     expect "the data that the guest drew by lot" "$(printf %s "$written" | wc -c)" 64
 }
 
-# negotiated_is modern|legacy EVENT-INDEX INDIRECT (1 or 0 each): what the driver says it has, not
-# what it was asked to.
+# negotiated_is split|packed|legacy EVENT-INDEX INDIRECT (1 or 0 each): what the driver says it has,
+# not what it was asked to.
 negotiated_is() {
-    local bit name
+    local bit name modern=1 packed=0
+    [ "$1" != legacy ] || modern=0
+    [ "$1" != packed ] || packed=1
     note "negotiated: $(negotiated), $(fact disk requests) requests; bits $(fact driver bits)"
-    for bit in 29:$2:event_idx 28:$3:indirect_desc 32:$([ "$1" = modern ] && echo 1 || echo 0):version_1; do
+    for bit in 29:$2:event_idx 28:$3:indirect_desc 32:$modern:version_1 34:$packed:ring_packed; do
         name=${bit##*:}
         if has_bit "${bit%%:*}"; then
             [[ $bit == *:1:* ]] || { why="$name was negotiated and should not have been"; return 1; }
