@@ -45,6 +45,9 @@ static void complain_init(const struct blk_disk *disk, const struct vq_init_resu
         (void)fprintf(stderr, " (%s, bit %d)", name != NULL ? name : "?", why->feature);
     }
     (void)fprintf(stderr, ": %s\n", reason != NULL ? reason : vq_error_text(why->error));
+    if (why->step == VQ_INIT_SETUP)
+        (void)fprintf(stderr, "vq blk: the device may take smaller queues only: try --queue-size "
+                              "and --queues\n");
 }
 
 static bool make_jobs(struct blk_disk *disk, uint8_t *memory, uint64_t address)

@@ -28,6 +28,9 @@
 
 #define SEGMENTS 126u /* data segments of a request, as drivers are used to */
 
+#define LOCK_NOTE_MS 500u
+#define LOCK_WAIT_MS 10000u
+
 struct server {
     struct serve_options options;
     struct vq_blk_backend *backend;
@@ -54,10 +57,24 @@ static bool failed(const char *what, const char *why)
 
 /* ---- the disk ---- */
 
+/* Long enough for the kernel to clear away a server that was killed; a signal ends it. */
+static bool wait_for_lock(void *context, unsigned waited_ms)
+{
+    const struct server *s = context;
+    struct pollfd signals = {.fd = s->signals, .events = POLLIN};
+
+    if (waited_ms == LOCK_NOTE_MS)
+        (void)fprintf(stderr, "vq serve: %s is locked by another process; waiting for it\n",
+                      s->options.file);
+    return waited_ms < LOCK_WAIT_MS && poll(&signals, 1, 0) == 0;
+}
+
 static bool open_disk(struct server *s)
 {
     const struct serve_options *o = &s->options;
-    struct vq_blk_backend_options options = {.source = o->source,
+    struct vq_blk_backend_options options = {.wait_for_lock = wait_for_lock,
+                                             .context = s,
+                                             .source = o->source,
                                              .path = o->file,
                                              .bytes = o->bytes,
                                              .read_only = o->read_only,

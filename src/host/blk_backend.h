@@ -33,7 +33,12 @@ struct vq_blk_backend_options {
     const char *path;
     uint64_t bytes;
     bool read_only;
-    bool no_lock;   /* files: open it although another process may have it locked */
+    bool no_lock; /* files: open it although another process may have it locked */
+    /* Files: asked again and again while another process holds a lock; false gives up. A server
+     * that was killed holds its lock until the kernel has taken down its rings, seconds at worst.
+     * NULL: wait for a second. */
+    bool (*wait_for_lock)(void *context, unsigned waited_ms);
+    void *context;
     unsigned lanes; /* one per queue; 0: 1 */
     unsigned depth; /* requests that a lane has at the kernel at a time; more wait. 0: 128 */
     enum vq_blk_engine engine;

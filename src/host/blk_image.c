@@ -15,7 +15,8 @@
 
 #include "blk_file.h"
 
-#define LOCK_TRIES 100 /* in one second */
+#define LOCK_PAUSE_MS 10
+#define LOCK_WAIT_MS  1000
 
 struct vq_blk_image {
     struct vq_blk_backend backend;
@@ -94,27 +95,29 @@ static int open_checked(const struct vq_blk_backend_options *o, struct stat *st,
  */
 static bool lock(int fd, const struct vq_blk_backend_options *o, const struct vq_blk_error *error)
 {
-    const struct timespec pause = {0, 1000000000 / LOCK_TRIES};
+    const struct timespec pause = {0, LOCK_PAUSE_MS * 1000000L};
+    unsigned waited = 0;
     struct flock l = {.l_type = o->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 
     if (o->no_lock)
         return true;
-    for (unsigned i = 0; i < LOCK_TRIES; i++) {
-        if (fcntl(fd, F_OFD_SETLK, &l) == 0)
-            return true;
-        if (errno != EAGAIN && errno != EACCES)
-            break;
+    while (fcntl(fd, F_OFD_SETLK, &l) != 0) {
+        if (errno != EAGAIN && errno != EACCES) {
+            vq_blk_say(error, "cannot lock %s: %s; put it on a file system that has locks", o->path,
+                       strerror(errno));
+            return false;
+        }
+        if (o->wait_for_lock ? !o->wait_for_lock(o->context, waited) : waited >= LOCK_WAIT_MS) {
+            vq_blk_say(error,
+                       "%s is in use by another process, which holds a lock on it; stop that one, "
+                       "or open it read-only in both",
+                       o->path);
+            return false;
+        }
         (void)nanosleep(&pause, NULL);
+        waited += LOCK_PAUSE_MS;
     }
-    if (errno == EAGAIN || errno == EACCES)
-        vq_blk_say(error,
-                   "%s is in use by another process, which holds a lock on it; stop that one, or "
-                   "open it read-only in both",
-                   o->path);
-    else
-        vq_blk_say(error, "cannot lock %s: %s; put it on a file system that has locks", o->path,
-                   strerror(errno));
-    return false;
+    return true;
 }
 
 static bool measure(int fd, const struct stat *st, struct vq_blk_backend *backend,
