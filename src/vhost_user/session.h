@@ -23,8 +23,7 @@ struct vq_vhost_ring {
     uint32_t size; /* 0: not set yet */
     bool addressed;
     struct vq_vhost_vring_addr addr;
-    uint32_t base;     /* as in SET_VRING_BASE */
-    bool base_is_true; /* a packed base of 0 is where the ring stopped, not a fresh ring */
+    uint32_t base; /* as in SET_VRING_BASE */
     bool big_endian;
     bool enabled;
     /* Started is what the protocol says; running is what the host does. A started ring does not

@@ -163,7 +163,6 @@ const char *vq_vhost_reset_device(struct vq_vhost_session *s, struct vq_vhost_me
         ring->size = 0;
         ring->addressed = false;
         ring->base = 0;
-        ring->base_is_true = false;
         ring->enabled = false;
         ring->big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
     }

@@ -8,11 +8,11 @@
 #include <stdio.h>
 
 #include <ring/barrier.h>
+#include <ring/packed.h>
 
 #include "session.h"
 
 #define QUEUE_SIZE_MAX 32768u
-#define FRESH_PACKED   0x8000u /* position 0, wrap counter 1 */
 
 static bool packed(const struct vq_vhost_session *s)
 {
@@ -69,6 +69,22 @@ static const char *find_parts(const struct vq_vhost_session *s, const struct vq_
     return NULL;
 }
 
+/*
+ * A packed base of 0 is, literally, slot 0 with both wrap counters 0: the state after an odd number
+ * of rounds, or what front ends that know only split rings (User-mode Linux) say of a fresh ring.
+ * The ring tells which: in a round with the wrap counter 1 each used descriptor gets its USED bit,
+ * and what is made available with the wrap counter 0 keeps it; a fresh ring has none.
+ */
+static bool is_fresh_packed(const struct vq_device_config *config)
+{
+    for (uint16_t at = 0; at < config->size; at++) {
+        if ((vq_load16(vq_packed_slot(config->descriptor_area, at) + 14, false) & VQ_PACKED_USED) !=
+            0)
+            return false;
+    }
+    return true;
+}
+
 static void find_position(const struct vq_vhost_session *s, const struct vq_vhost_ring *ring,
                           struct vq_device_config *config)
 {
@@ -79,11 +95,9 @@ static void find_position(const struct vq_vhost_session *s, const struct vq_vhos
         config->next_available = (uint16_t)ring->base;
         config->next_used =
             vq_observe16((const uint8_t *)config->device_area + 2, config->big_endian);
-    } else if (ring->base == 0 && !ring->base_is_true) {
-        /* Literally both wrap counters 0, but front ends that know only split rings (User-mode
-         * Linux) say "fresh" so. */
-        config->next_available = FRESH_PACKED;
-        config->next_used = FRESH_PACKED;
+    } else if (ring->base == 0 && is_fresh_packed(config)) {
+        config->next_available = VQ_PACKED_WRAP;
+        config->next_used = VQ_PACKED_WRAP;
     } else {
         config->next_available = (uint16_t)ring->base;
         config->next_used = (uint16_t)(ring->base >> 16);
@@ -155,7 +169,6 @@ void vq_vhost_ring_stop(struct vq_vhost_session *s, uint16_t index)
         ring->base = ring->position.next_available;
         if (packed(s))
             ring->base |= (uint32_t)ring->position.next_used << 16;
-        ring->base_is_true = packed(s) && ring->base == 0;
     }
     ring->position_known = false;
     ring->started = false;

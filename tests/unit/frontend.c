@@ -251,6 +251,8 @@ static void *serve(void *unused)
 
 static unsigned fds_before;
 
+static bool packed; /* accept RING_PACKED */
+
 static int set_up(void **state)
 {
     (void)state;
@@ -258,6 +260,7 @@ static int set_up(void **state)
     fds_before = count_open_fds();
     s.socket = s.channel = s.kick = s.call = s.err = -1;
     s.features = BIT(VQ_F_VERSION_1) | BIT(VQ_F_EVENT_IDX) | BIT(30) | BIT(26);
+    packed = false;
     s.protocol = BIT(0) | BIT(3) | BIT(5) | BIT(9) | BIT(13) | BIT(15) | BIT(14) | BIT(12) |
                  BIT(20) | BIT(23) | BIT(16);
     s.queues = 2;
@@ -337,7 +340,8 @@ static enum vq_error start(uint16_t index)
 {
     struct vq_plan plan = {.setup = enable, .context = &index, .patience = 10};
     plan.wanted = vq_features_from64(UINT64_MAX);
-    vq_feature_clear(&plan.wanted, VQ_F_RING_PACKED);
+    if (!packed)
+        vq_feature_clear(&plan.wanted, VQ_F_RING_PACKED);
     return vq_transport_init_device(vq_vhost_frontend_transport(frontend), &plan, &why);
 }
 
@@ -468,6 +472,28 @@ static void golden_header(void **state)
     assert_int_equal(recv(pair[0], bytes, sizeof bytes, 0), 12);
     assert_memory_equal(bytes, words, 12);
     assert_int_equal(pthread_create(&s.thread, NULL, serve, NULL), 0);
+}
+
+static void packed_base(void **state)
+{
+    (void)state;
+    s.features |= BIT(VQ_F_RING_PACKED);
+    for (unsigned round = 0; round < 2; round++) {
+        packed = round == 0;
+        if (round == 0)
+            assert_int_equal(connect_it(), VQ_OK);
+        else
+            assert_int_equal(vq_transport_reset(vq_vhost_frontend_transport(frontend), 10), VQ_OK);
+        size_t before = s.count;
+        assert_int_equal(start(0), VQ_OK);
+        unsigned bases = 0;
+        for (size_t i = before; i < s.count; i++)
+            if (s.records[i].header.request == VQ_VHOST_SET_VRING_BASE) {
+                assert_int_equal(u32_of(&s.records[i], 4), packed ? 0x80008000 : 0);
+                bases++;
+            }
+        assert_int_equal(bases, 1);
+    }
 }
 
 /* Stop and reset. */
@@ -895,6 +921,7 @@ int main(void)
                             "[VU-FE-HDR-01 VU-FE-HDR-02 VU-FE-TRANS-10]"),
         CASE(stopping, "a stop asks for the base, a start after it tells all again "
                        "[VU-FE-RING-02 VU-FE-BASE-01 VU-FE-RST-02 VU-FE-SKIP-03]"),
+        CASE(packed_base, "a fresh ring's base is that of its format [VU-FE-VQ-02]"),
         CASE(no_reset_message, "RESET_DEVICE is for back ends that know it [VU-FE-RST-01]"),
         CASE(old_back_end,
              "a back end without protocol features will do [VU-FE-FEAT-05 VU-FE-FEAT-06 "
