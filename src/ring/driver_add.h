@@ -119,6 +119,18 @@ VQ_BODY uint16_t vq_in_order_after(const struct vq_driver_queue *q, uint16_t id,
     return (uint16_t)(next >= q->size ? next - q->size : next);
 }
 
+/* Was this buffer added, and not yet published? With IN_ORDER the ends of batches tell. */
+VQ_BODY bool vq_add_unpublished(const struct vq_driver_queue *q, uint16_t id)
+{
+    uint16_t left = VQ_IS_IN_ORDER(q) ? 0 : q->added, at = q->last_added;
+
+    while (left != 0 && at != id) {
+        left = (uint16_t)(left - q->slots[at].count);
+        at = q->slots[vq_chain_tail(q, at)].next;
+    }
+    return left != 0;
+}
+
 /*
  * Does the driver wait for this id? The comparison is made in the width in which
  * the device wrote it. False marks the queue broken.
@@ -132,7 +144,7 @@ VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t writ
         vq_driver_break_(q, VQ_BROKEN_USED_ID);
         return false;
     }
-    if (q->slots[id].count == 0) {
+    if (q->slots[id].count == 0 || vq_add_unpublished(q, (uint16_t)id)) {
         vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
         return false;
     }

@@ -88,6 +88,33 @@ static void id_not_in_flight(void **state)
     }
 }
 
+/* One that the driver has added and the device cannot know: rolled back, it would be free twice. */
+static void id_not_published(void **state)
+{
+    (void)state;
+    for (unsigned packed = 0; packed < 2; packed++)
+        for (unsigned big = 0; big < 2 - packed; big++) {
+            struct vq_element e[2] = {{PAIR_DATA, 1}, {PAIR_DATA, 1}};
+            struct queue_pair p;
+            pair_open(&p, (struct pair_options){.format = packed ? PAIR_PACKED : PAIR_SPLIT,
+                                                .big = big,
+                                                .size = SIZE});
+            (void)pair_add_one(&p);
+            for (unsigned i = 0; i < 3; i++) {
+                int id = vq_driver_add(&p.driver, e, 2, 0);
+                if (i == 1 && packed)
+                    pair_describe(&p, p.driver_config.descriptor_area, 0, PAIR_DATA, 0,
+                                  (uint16_t)id, 0x8080);
+                else if (i == 1)
+                    pair_use(&p, (uint32_t)id, 0);
+            }
+            broken_for(&p, VQ_BROKEN_USED_NOT_IN_FLIGHT);
+            vq_driver_rollback(&p.driver);
+            EXPECT_EQ(&p, vq_driver_free(&p.driver), SIZE - 1);
+            pair_close(&p);
+        }
+}
+
 static void used_jumps(void **state)
 {
     (void)state;
@@ -202,6 +229,7 @@ int main(void)
         VQ_TEST(id_outside, "a used id outside the queue breaks it [BUG-87]"),
         VQ_TEST(id_in_32_bits, "a used id is compared in its own 32 bits [BUG-87]"),
         VQ_TEST(id_not_in_flight, "a used id must be a buffer in flight [BUG-87]"),
+        VQ_TEST(id_not_published, "a used id must be a buffer that was published [BUG-87]"),
         VQ_TEST(used_jumps, "a used index that runs ahead breaks the queue"),
         VQ_TEST(used_before_published, "nothing is used that was never published"),
         VQ_TEST(length_beyond,
