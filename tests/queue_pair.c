@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vq/layout.h>
+
 static void *exactly(size_t bytes, size_t align)
 {
     void *p = NULL;
@@ -15,13 +17,28 @@ static void *exactly(size_t bytes, size_t align)
     return p;
 }
 
+/* Each part is an allocation of its own, but those of a legacy queue. */
 static void place(struct queue_pair *p)
 {
+    struct vq_driver_config *c = &p->driver_config;
     size_t size = p->options.size;
+    struct vq_layout layout;
 
     p->descriptor_bytes = 16 * size;
     p->driver_bytes = p->options.format == PAIR_PACKED ? 4 : 6 + 2 * size;
     p->device_bytes = p->options.format == PAIR_PACKED ? 4 : 6 + 8 * size;
+    if (p->options.legacy_align) {
+        if (vq_layout_init(&layout, VQ_FORMAT_LEGACY, p->options.size, p->options.legacy_align))
+            abort();
+        p->block = exactly(layout.total, p->options.legacy_align);
+        c->descriptor_area = p->block;
+        c->driver_area = (uint8_t *)p->block + layout.part[VQ_DRIVER_AREA].offset;
+        c->device_area = (uint8_t *)p->block + layout.part[VQ_DEVICE_AREA].offset;
+    } else {
+        c->descriptor_area = exactly(p->descriptor_bytes, 16);
+        c->driver_area = exactly(p->driver_bytes, 4);
+        c->device_area = exactly(p->device_bytes, 4);
+    }
 }
 
 static void make_memory(struct queue_pair *p)
@@ -45,23 +62,45 @@ static void make_memory(struct queue_pair *p)
         abort();
 }
 
+/* As if `start` buffers had gone round a split ring already. */
+static void start_split(struct queue_pair *p, uint16_t start)
+{
+    p->driver.next_available = p->driver.published_available = start;
+    p->driver.next_used = p->driver.seen_used = start;
+    pair_put(p, PAIR_AVAIL_IDX, start);
+    pair_put(p, PAIR_USED_IDX, start);
+    if (p->options.event_idx) {
+        pair_put(p, PAIR_USED_EVENT, start);
+        pair_put(p, PAIR_AVAIL_EVENT, start);
+    }
+}
+
+/* As if `start` slots of a packed ring had been available and used already. */
+static void start_packed(struct queue_pair *p, uint16_t start)
+{
+    uint16_t at = PAIR_WRAP;
+
+    for (uint16_t i = 0; i < start; i++) {
+        pair_put_slot(p, at & 0x7fffu, (struct pair_slot){.flags = pair_used_flags(at)});
+        at = pair_after(p, at, 1);
+    }
+    p->driver.next_available = p->driver.published_available = p->driver.next_used = at;
+    if (p->options.in_order)
+        p->driver.free_head = p->driver.batch_next = at & 0x7fffu;
+}
+
 static void start_driver(struct queue_pair *p)
 {
     const struct pair_options *o = &p->options;
     struct vq_driver_config *c = &p->driver_config;
 
-    *c = (struct vq_driver_config){
-        .big_endian = o->big,
-        .strict = o->strict,
-        .size = o->size,
-        .descriptor_area = exactly(p->descriptor_bytes, 16),
-        .driver_area = exactly(p->driver_bytes, 4),
-        .device_area = exactly(p->device_bytes, 4),
-        .slots = exactly(sizeof(struct vq_driver_slot) * o->size, 8),
-    };
+    c->big_endian = o->big;
+    c->strict = o->strict;
+    c->size = o->size;
+    c->slots = exactly(sizeof(struct vq_driver_slot) * o->size, 8);
     if (o->format == PAIR_PACKED)
         vq_feature_set(&c->features, VQ_F_RING_PACKED);
-    if (!o->big)
+    if (!o->big && !o->legacy_align)
         vq_feature_set(&c->features, VQ_F_VERSION_1);
     if (o->event_idx)
         vq_feature_set(&c->features, VQ_F_EVENT_IDX);
@@ -76,17 +115,8 @@ static void start_driver(struct queue_pair *p)
     }
     if (vq_driver_init(&p->driver, c) != VQ_OK)
         abort();
-    if (o->format == PAIR_SPLIT && o->start != 0) {
-        /* As if `start` buffers had gone round already. */
-        p->driver.next_available = p->driver.published_available = o->start;
-        p->driver.next_used = p->driver.seen_used = o->start;
-        pair_put(p, PAIR_AVAIL_IDX, o->start);
-        pair_put(p, PAIR_USED_IDX, o->start);
-        if (o->event_idx) {
-            pair_put(p, PAIR_USED_EVENT, o->start);
-            pair_put(p, PAIR_AVAIL_EVENT, o->start);
-        }
-    }
+    if (o->start != 0)
+        (o->format == PAIR_SPLIT ? start_split : start_packed)(p, o->start);
 }
 
 void pair_open(struct queue_pair *p, struct pair_options options)
@@ -104,7 +134,7 @@ void pair_open(struct queue_pair *p, struct pair_options options)
     place(p);
     make_memory(p);
     start_driver(p);
-    start = options.format == PAIR_PACKED ? 0x8000 : options.start;
+    start = options.format == PAIR_PACKED ? pair_after(p, PAIR_WRAP, options.start) : options.start;
     p->device_config = (struct vq_device_config){
         .features = p->driver_config.features,
         .big_endian = options.big,
@@ -119,7 +149,7 @@ void pair_open(struct queue_pair *p, struct pair_options options)
     };
     p->buffer.segments = p->segments;
     p->buffer.room = PAIR_ROOM;
-    p->raw_available = p->raw_used = options.start;
+    p->raw_available = p->raw_used = start;
     pair_reopen_device(p, start, start);
     /* A fresh queue owes nobody a signal, wherever the test lets it start. */
     p->device.signal_always = false;
@@ -135,9 +165,12 @@ void pair_reopen_device(struct queue_pair *p, uint16_t next_available, uint16_t 
 
 void pair_close(struct queue_pair *p)
 {
-    free(p->driver_config.descriptor_area);
-    free(p->driver_config.driver_area);
-    free(p->driver_config.device_area);
+    if (!p->block) {
+        free(p->driver_config.descriptor_area);
+        free(p->driver_config.driver_area);
+        free(p->driver_config.device_area);
+    }
+    free(p->block);
     free(p->driver_config.slots);
     free(p->device_config.in_flight);
     free(p->device_config.order);
@@ -178,7 +211,7 @@ void pair_each_packed(void (*fn)(struct queue_pair *p))
 {
     static const uint16_t sizes[] = {1, 2, 3, 4, 7, 8, 256, 1000, 32768};
 
-    for (unsigned bits = 0; bits < 4; bits++)
+    for (unsigned bits = 0; bits < 8; bits++)
         for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
             struct queue_pair p;
             pair_open(&p, (struct pair_options){
@@ -187,6 +220,8 @@ void pair_each_packed(void (*fn)(struct queue_pair *p))
                               .indirect = bits & 2,
                               .indirect_entries = bits & 2 ? 4 : 0,
                               .size = sizes[s],
+                              /* Just before one of the two wraps, or fresh. */
+                              .start = (uint16_t)(bits & 4 ? (s & 1 ? 2 : 1) * sizes[s] - 1 : 0),
                           });
             fn(&p);
             pair_close(&p);
@@ -351,6 +386,73 @@ void pair_used(const struct queue_pair *p, uint16_t slot, uint32_t *id, uint32_t
     const uint8_t *used = p->driver_config.device_area;
     *id = (uint32_t)get(p, used + 4 + 8 * (size_t)slot, 4);
     *bytes = (uint32_t)get(p, used + 8 + 8 * (size_t)slot, 4);
+}
+
+struct pair_slot pair_slot(const struct queue_pair *p, uint32_t i)
+{
+    const uint8_t *d = (uint8_t *)p->driver_config.descriptor_area + 16 * (size_t)i;
+    return (struct pair_slot){get(p, d, 8), (uint32_t)get(p, d + 8, 4), (uint16_t)get(p, d + 12, 2),
+                              (uint16_t)get(p, d + 14, 2)};
+}
+
+void pair_put_slot(const struct queue_pair *p, uint32_t i, struct pair_slot slot)
+{
+    uint8_t *d = (uint8_t *)p->driver_config.descriptor_area + 16 * (size_t)i;
+    put(p, d, 8, slot.address);
+    put(p, d + 8, 4, slot.bytes);
+    put(p, d + 12, 2, slot.id);
+    put(p, d + 14, 2, slot.flags);
+}
+
+uint16_t pair_after(const struct queue_pair *p, uint16_t at, uint32_t by)
+{
+    uint16_t slot = at & 0x7fff, wrap = at & PAIR_WRAP;
+
+    while (by-- != 0)
+        if (++slot == p->options.size) {
+            slot = 0;
+            wrap ^= PAIR_WRAP;
+        }
+    return slot | wrap;
+}
+
+uint16_t pair_available_flags(uint16_t at)
+{
+    return (at & PAIR_WRAP) ? PAIR_AVAIL : PAIR_USED;
+}
+
+uint16_t pair_used_flags(uint16_t at)
+{
+    return (at & PAIR_WRAP) ? PAIR_AVAIL | PAIR_USED : 0;
+}
+
+void pair_offer_slot(struct queue_pair *p, uint64_t address, uint32_t bytes, uint16_t id,
+                     uint16_t flags)
+{
+    uint16_t at = p->raw_available;
+    pair_put_slot(p, at & 0x7fffu,
+                  (struct pair_slot){address, bytes, id, flags | pair_available_flags(at)});
+    p->raw_available = pair_after(p, at, 1);
+}
+
+void pair_use_slot(struct queue_pair *p, uint16_t id, uint32_t bytes, uint16_t flags,
+                   uint32_t slots)
+{
+    uint16_t at = p->raw_used;
+    pair_put_slot(p, at & 0x7fffu, (struct pair_slot){0, bytes, id, flags | pair_used_flags(at)});
+    p->raw_used = pair_after(p, at, slots);
+}
+
+uint32_t pair_wish(const struct queue_pair *p, bool of_the_driver)
+{
+    return pair_get32(p,
+                      of_the_driver ? p->driver_config.driver_area : p->driver_config.device_area);
+}
+
+void pair_put_wish(const struct queue_pair *p, bool of_the_driver, uint32_t wish)
+{
+    pair_put32(p, of_the_driver ? p->driver_config.driver_area : p->driver_config.device_area,
+               wish);
 }
 
 bool pair_stepped_over(uint16_t event, uint16_t before, uint16_t now)

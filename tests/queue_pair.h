@@ -40,7 +40,9 @@ struct pair_options {
     bool in_order;
     bool strict;               /* of the driver's end */
     uint16_t size;             /* 8 */
-    uint16_t start;            /* split: free-running index that both ends begin with */
+    uint16_t start;            /* split: free-running index that both ends begin with; packed:
+                                * slots that went round before, below two rounds */
+    uint32_t legacy_align;     /* a legacy queue: one block, with this Queue Align; 0: no */
     uint16_t indirect_entries; /* of the driver's tables; 0: it has none */
     uint32_t regions;          /* of guest data, adjacent in addresses, apart here; 1 */
     uint32_t region_bytes;     /* 64 KiB */
@@ -53,9 +55,11 @@ struct queue_pair {
     struct vq_driver_config driver_config;
     struct vq_device_config device_config;
     size_t descriptor_bytes, driver_bytes, device_bytes;
+    void *block; /* of a legacy queue */
     struct vq_region *regions;
     struct vq_memory memory;
-    /* Where the raw helpers below make available and use. */
+    /* Where the raw helpers below make available and use. Split: indices; packed: slots, from
+     * bit 15 on the wrap counter. */
     uint16_t raw_available;
     uint16_t raw_used;
     /* What pair_pop fills. */
@@ -126,6 +130,35 @@ uint16_t pair_head(const struct queue_pair *p, uint16_t slot);
 /* A device without a mind. */
 void pair_use(struct queue_pair *p, uint32_t id, uint32_t bytes);
 void pair_used(const struct queue_pair *p, uint16_t slot, uint32_t *id, uint32_t *bytes);
+
+/* Raw access to a packed ring. */
+struct pair_slot {
+    uint64_t address;
+    uint32_t bytes;
+    uint16_t id;
+    uint16_t flags;
+};
+enum {
+    PAIR_AVAIL = 0x0080,
+    PAIR_USED = 0x8000,
+    PAIR_WRAP = 0x8000, /* in a position */
+};
+struct pair_slot pair_slot(const struct queue_pair *p, uint32_t i);
+void pair_put_slot(const struct queue_pair *p, uint32_t i, struct pair_slot slot);
+/* The position after `by` more slots, one at a time. */
+uint16_t pair_after(const struct queue_pair *p, uint16_t at, uint32_t by);
+/* AVAIL and USED as a slot has them that is available, or used, at this position. */
+uint16_t pair_available_flags(uint16_t at);
+uint16_t pair_used_flags(uint16_t at);
+/* A driver without a mind: the next slot, and a device without one. The flags are those beside
+ * AVAIL and USED. `pair_use_slot` goes on by the `slots` that it stands for. */
+void pair_offer_slot(struct queue_pair *p, uint64_t address, uint32_t bytes, uint16_t id,
+                     uint16_t flags);
+void pair_use_slot(struct queue_pair *p, uint16_t id, uint32_t bytes, uint16_t flags,
+                   uint32_t slots);
+/* The wish of the driver and of the device to be notified: flags << 16 | position. */
+uint32_t pair_wish(const struct queue_pair *p, bool of_the_driver);
+void pair_put_wish(const struct queue_pair *p, bool of_the_driver, uint32_t wish);
 
 /* Has the step from `before` to `now` touched the entry `event`? One index at a time. */
 bool pair_stepped_over(uint16_t event, uint16_t before, uint16_t now);
