@@ -1,8 +1,8 @@
 /*
  * What drivers did to the devices of others, done to the device's end of a split
- * ring, in both orders of bytes. Each case ends in a queue that is broken for the
- * right reason and gives back what it took, or in a buffer, where the
- * specification allows what others refused.
+ * ring, modern and legacy, in both orders of bytes. Each case ends in a queue that
+ * is broken for the right reason and gives back what it took, or in a buffer, where
+ * the specification allows what others refused.
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, MAP_NORESERVE */
 #include "queue_pair.h"
@@ -12,19 +12,24 @@
 
 enum { SIZE = 8 };
 
-static struct queue_pair pair_of(unsigned big)
+/* Modern; legacy in one block, of a little- and of a big-endian driver. */
+static struct queue_pair pair_of(unsigned kind)
 {
     struct queue_pair p;
-    pair_open(&p, (struct pair_options){
-                      .big = big, .size = SIZE, .indirect = true, .start = 65533, .regions = 2});
+    pair_open(&p, (struct pair_options){.big = kind == 2,
+                                        .legacy_align = kind ? 64 : 0,
+                                        .size = SIZE,
+                                        .indirect = true,
+                                        .start = 65533,
+                                        .regions = 2});
     p.device.memory = &p.memory;
     return p;
 }
 
 /* The memory table stands in the pair, which was moved by the return. */
-#define FOR_BOTH_ORDERS(p)                                                                         \
-    for (unsigned big = 0; big < 2; big++)                                                         \
-        for (struct queue_pair p = pair_of(big), *once = &p;                                       \
+#define FOR_EACH_RING(p)                                                                           \
+    for (unsigned kind = 0; kind < 3; kind++)                                                      \
+        for (struct queue_pair p = pair_of(kind), *once = &p;                                      \
              once && (p.device.memory = &p.memory) && (p.buffer.segments = p.segments);            \
              pair_close(&p), once = NULL)
 
@@ -55,7 +60,7 @@ static void chain_leaves_table(void **state)
     static const uint16_t nexts[] = {SIZE, SIZE + 1, 0x7fff, 0x8000, 0xffff};
     (void)state;
     for (size_t i = 0; i < sizeof(nexts) / sizeof(nexts[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_chain(&p, 0, PAIR_DATA, 1, PAIR_NEXT, nexts[i]);
             refused(&p, 0, VQ_BROKEN_NEXT_RANGE);
@@ -67,7 +72,7 @@ static void chain_in_a_circle(void **state)
     (void)state;
     for (uint32_t bytes = 0; bytes < 2; bytes++)
         for (uint16_t length = 1; length <= SIZE; length++)
-            FOR_BOTH_ORDERS(p)
+            FOR_EACH_RING(p)
             {
                 for (uint16_t i = 0; i < length; i++)
                     pair_chain(&p, i, PAIR_DATA, bytes, PAIR_NEXT, (uint16_t)((i + 1) % length));
@@ -85,7 +90,7 @@ static void table_in_a_circle(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++)
         for (unsigned after = 0; after < 2; after++)
-            FOR_BOTH_ORDERS(p)
+            FOR_EACH_RING(p)
             {
                 uint16_t n = lengths[k];
                 for (uint16_t i = 0; i < n; i++)
@@ -100,7 +105,7 @@ static void table_in_a_circle(void **state)
 static void table_entry_leaves_table(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         /* 3 would be inside the queue's own table. */
         pair_describe(&p, pair_host(&p, PAIR_DATA), 0, PAIR_DATA, 1, PAIR_NEXT, 3);
@@ -120,7 +125,7 @@ static void more_than_32_bits_of_bytes(void **state)
     much = mmap(NULL, (size_t)giga, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_ptr_not_equal(much, MAP_FAILED);
     for (unsigned extra = 0; extra < 2; extra++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             struct vq_region region = {0, giga, much, VQ_READ | VQ_WRITE};
             struct vq_memory memory = {&region, 1};
@@ -143,7 +148,7 @@ static void more_segments_than_room(void **state)
 {
     (void)state;
     for (uint32_t room = 0; room <= SIZE; room++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             /* Right behind the room that was given lies what must not be touched. */
             struct vq_segment segments[SIZE + 1];
@@ -165,7 +170,7 @@ static void more_segments_than_room(void **state)
 static void table_drives_past_room(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         for (uint16_t i = 0; i < 40; i++)
             pair_describe(&p, pair_host(&p, PAIR_DATA), i, PAIR_DATA, 1, i < 39 ? PAIR_NEXT : 0,
@@ -188,7 +193,7 @@ static void table_drives_past_room(void **state)
 static void full_is_not_empty(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         for (uint16_t i = 0; i < SIZE; i++)
             pair_chain(&p, i, PAIR_DATA, 1, 0, 0);
@@ -204,7 +209,7 @@ static void table_at_an_odd_address(void **state)
 {
     (void)state;
     for (unsigned odd = 0; odd < 16; odd++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_describe(&p, pair_host(&p, PAIR_DATA + odd), 0, PAIR_DATA + 1, 3, 0, 0);
             pair_chain(&p, 0, PAIR_DATA + odd, 16, PAIR_INDIRECT, 0);
@@ -220,7 +225,7 @@ static void empty_elements(void **state)
     static const uint64_t where[] = {0, PAIR_DATA, UINT64_MAX, PAIR_DATA - 1};
     (void)state;
     for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_chain(&p, 0, where[i], 0, PAIR_NEXT, 1);
             pair_chain(&p, 1, PAIR_DATA, 5, PAIR_NEXT, 2);
@@ -238,7 +243,7 @@ static void table_of_no_length(void **state)
     static const uint32_t lengths[] = {0, 1, 15, 17, 16 * 32769, UINT32_MAX, UINT32_MAX - 15};
     (void)state;
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_chain(&p, 0, PAIR_DATA, lengths[i], PAIR_INDIRECT, 0);
             refused(&p, 0, VQ_BROKEN_INDIRECT_LENGTH);
@@ -269,7 +274,7 @@ static void elements_nowhere(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
         for (uint16_t flags = 0; flags <= PAIR_WRITE; flags += PAIR_WRITE)
-            FOR_BOTH_ORDERS(p)
+            FOR_EACH_RING(p)
             {
                 pair_chain(&p, 0, nowhere[i].address, nowhere[i].bytes, flags, 0);
                 refused(&p, 0, VQ_BROKEN_ADDRESS);
@@ -290,7 +295,7 @@ static void tables_nowhere(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_chain(&p, 0, tables[i].address, tables[i].bytes, PAIR_INDIRECT, 0);
             refused(&p, 0, VQ_BROKEN_ADDRESS);
@@ -301,7 +306,7 @@ static void tables_nowhere(void **state)
 static void table_ends_in_a_hole(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         uint64_t at = PAIR_DATA + 131072 - 16;
         pair_describe(&p, pair_host(&p, at), 0, PAIR_DATA, 1, PAIR_NEXT, 1);
@@ -313,7 +318,7 @@ static void table_ends_in_a_hole(void **state)
 static void over_two_regions(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         pair_chain(&p, 0, PAIR_DATA + 65535, 2, 0, 0);
         pair_offer(&p, 0);
@@ -331,7 +336,7 @@ static void permissions(void **state)
 {
     (void)state;
     for (uint16_t flags = 0; flags <= PAIR_WRITE; flags += PAIR_WRITE)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             p.regions[1].access = flags ? VQ_READ : VQ_WRITE;
             pair_chain(&p, 0, PAIR_DATA + 65535, 2, flags, 0);
@@ -343,7 +348,7 @@ static void available_jumps(void **state)
 {
     (void)state;
     for (uint32_t ahead = 0; ahead <= 65535; ahead += ahead < 20 ? 1 : 4095)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             for (uint16_t i = 0; i < SIZE; i++)
                 pair_chain(&p, i, PAIR_DATA, 1, 0, 0);
@@ -360,7 +365,7 @@ static void available_jumps(void **state)
 static void never_more_than_the_queue(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         unsigned taken = 0;
         for (uint16_t i = 0; i < SIZE; i++)
@@ -378,7 +383,7 @@ static void never_more_than_the_queue(void **state)
 static void head_twice(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         pair_chain(&p, 3, PAIR_DATA, 1, PAIR_NEXT, 4);
         pair_chain(&p, 4, PAIR_DATA, 1, 0, 0);
@@ -397,7 +402,7 @@ static void head_twice(void **state)
 static void head_again(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         pair_chain(&p, 3, PAIR_DATA, 1, 0, 0);
         for (unsigned i = 0; i < 70000; i++) {
@@ -413,7 +418,7 @@ static void head_outside(void **state)
     static const uint16_t heads[] = {SIZE, SIZE + 1, 0x7fff, 0x8000, 0xffff};
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
     refused(&p, heads[i], VQ_BROKEN_HEAD_RANGE);
 }
 
@@ -422,7 +427,7 @@ static void readable_after_writable(void **state)
     (void)state;
     for (uint32_t bytes = 0; bytes < 2; bytes++)
         for (unsigned inside = 0; inside < 2; inside++)
-            FOR_BOTH_ORDERS(p)
+            FOR_EACH_RING(p)
             {
                 pair_chain(&p, 0, PAIR_DATA, bytes, PAIR_WRITE | PAIR_NEXT, 1);
                 pair_chain(&p, 1, PAIR_DATA, inside ? 16 : 1, inside ? PAIR_INDIRECT : 0, 0);
@@ -434,19 +439,19 @@ static void readable_after_writable(void **state)
 static void indirect_where_it_may_not_be(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         pair_chain(&p, 0, PAIR_DATA, 16, PAIR_INDIRECT | PAIR_NEXT, 1);
         pair_chain(&p, 1, PAIR_DATA, 1, 0, 0);
         refused(&p, 0, VQ_BROKEN_INDIRECT_NEXT);
     }
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         pair_describe(&p, pair_host(&p, PAIR_DATA), 0, PAIR_DATA, 16, PAIR_INDIRECT, 0);
         pair_chain(&p, 0, PAIR_DATA, 16, PAIR_INDIRECT, 0);
         refused(&p, 0, VQ_BROKEN_INDIRECT_NESTED);
     }
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         p.device.indirect = false;
         pair_chain(&p, 0, PAIR_DATA, 16, PAIR_INDIRECT, 0);
@@ -458,7 +463,7 @@ static void indirect_where_it_may_not_be(void **state)
 static void signal_in_a_window(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         p.device.event_idx = true;
         for (uint16_t i = 0; i < SIZE; i++)
@@ -479,7 +484,7 @@ static void restored_anywhere(void **state)
     struct vq_random random = {93};
     (void)state;
     for (unsigned i = 0; i < 2000; i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             pair_reopen_device(&p, (uint16_t)vq_random(&random), (uint16_t)vq_random(&random));
             for (unsigned k = 0; k < 2 * SIZE && pair_pop(&p); k++)

@@ -1,7 +1,7 @@
 /*
  * What devices did to the drivers of others, done to the driver's end of a split
- * ring, in both orders of bytes: ids and lengths that were never sent, indices
- * that jump, rings that are rewritten.
+ * ring, modern and legacy, in both orders of bytes: ids and lengths that were never
+ * sent, indices that jump, rings that are rewritten.
  */
 #include "queue_pair.h"
 
@@ -9,14 +9,17 @@
 
 enum { SIZE = 8 };
 
-static void open_pair(struct queue_pair *p, unsigned big)
+/* Modern; legacy in one block, of a little- and of a big-endian driver. */
+static void open_pair(struct queue_pair *p, unsigned kind)
 {
-    pair_open(p, (struct pair_options){.big = big, .size = SIZE, .start = 65533});
+    pair_open(p,
+              (struct pair_options){
+                  .big = kind == 2, .legacy_align = kind ? 64 : 0, .size = SIZE, .start = 65533});
 }
 
-#define FOR_BOTH_ORDERS(p)                                                                         \
-    for (unsigned big = 0; big < 2; big++)                                                         \
-        for (struct queue_pair p, *once = (open_pair(&p, big), &p); once;                          \
+#define FOR_EACH_RING(p)                                                                           \
+    for (unsigned kind = 0; kind < 3; kind++)                                                      \
+        for (struct queue_pair p, *once = (open_pair(&p, kind), &p); once;                         \
              pair_close(&p), once = NULL)
 
 static void broken_for(struct queue_pair *p, enum vq_broken reason)
@@ -37,7 +40,7 @@ static void id_outside(void **state)
     static const uint32_t ids[] = {SIZE, 0x7fff, 0x8000, 0xffff, 0x10000, 0x80000000, UINT32_MAX};
     (void)state;
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             (void)pair_add_one(&p);
             pair_use(&p, ids[i], 0);
@@ -49,7 +52,7 @@ static void id_outside(void **state)
 static void id_in_32_bits(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         uint32_t id = pair_add_one(&p);
         pair_use(&p, id | 0x10000, 0);
@@ -60,14 +63,14 @@ static void id_in_32_bits(void **state)
 static void id_not_in_flight(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         uint32_t id = pair_add_one(&p);
         pair_use(&p, (id + 1) % SIZE, 0);
         broken_for(&p, VQ_BROKEN_USED_NOT_IN_FLIGHT);
     }
     /* A descriptor in the middle of a chain is no buffer. */
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         struct vq_element e[3] = {{PAIR_DATA, 1}, {PAIR_DATA, 1}, {PAIR_DATA, 1}};
         int id = vq_driver_add(&p.driver, e, 3, 0);
@@ -76,7 +79,7 @@ static void id_not_in_flight(void **state)
         broken_for(&p, VQ_BROKEN_USED_NOT_IN_FLIGHT);
     }
     /* Twice. */
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         struct vq_done done;
         uint32_t id = pair_add_one(&p);
@@ -119,7 +122,7 @@ static void used_jumps(void **state)
 {
     (void)state;
     for (uint32_t ahead = 0; ahead <= 65535; ahead += ahead < 20 ? 1 : 4095)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             struct vq_done done;
             uint16_t id[3];
@@ -138,7 +141,7 @@ static void used_jumps(void **state)
 static void used_before_published(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         struct vq_element e = {PAIR_DATA, 1};
         int id = vq_driver_add(&p.driver, &e, 1, 0);
@@ -152,7 +155,7 @@ static void length_beyond(void **state)
     static const uint32_t lengths[] = {0, 6, 7, 8, 0x7fffffff, 0x80000000, UINT32_MAX};
     (void)state;
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             struct vq_element e[3] = {{PAIR_DATA, 100}, {PAIR_DATA, 3}, {PAIR_DATA, 4}};
             struct vq_done done;
@@ -169,7 +172,7 @@ static void length_beyond(void **state)
 static void length_of_all(void **state)
 {
     (void)state;
-    FOR_BOTH_ORDERS(p)
+    FOR_EACH_RING(p)
     {
         struct vq_element e[2] = {{0, UINT32_MAX}, {0, 1}};
         struct vq_done done;
@@ -187,7 +190,7 @@ static void rewritten_rings(void **state)
     struct vq_random random = {90};
     (void)state;
     for (unsigned run = 0; run < 200; run++)
-        FOR_BOTH_ORDERS(p)
+        FOR_EACH_RING(p)
         {
             bool live[SIZE] = {false};
             unsigned held = 0;

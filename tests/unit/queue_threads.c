@@ -290,7 +290,7 @@ int main(void)
                                "[SPLIT-DRV-SUPPLY-06 SPLIT-DRV-SUPPLY-07 BUG-83]"),
         VQ_TEST(packed_moments, "and on a packed ring [PACKED-DRV-SUPPLY-03 BUG-83]"),
         VQ_TEST(with_flags, "two threads that sleep, woken by flags, lose no wake-up and see "
-                            "what was written first [SPLIT-DRV-SUPPLY-05]"),
+                            "what was written first [SPLIT-DRV-SUPPLY-05 BUG-84]"),
         VQ_TEST(with_event_idx, "woken by event indices across the wrap"),
         VQ_TEST(packed, "and over packed rings [PACKED-DRV-SUPPLY-02]"),
     };
