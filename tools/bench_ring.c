@@ -29,6 +29,7 @@
 enum {
     BATCH_MAX = 256,
     DATA_BYTES = 64, /* of each element */
+    LINES = 128,     /* two cache lines: processors fetch them in pairs */
     SPINS = 2000,    /* looks at an idle ring before sleeping */
     ROUND_TRIPS = 500,
     ROUND_TRIP_NS = 300000000,
@@ -40,7 +41,7 @@ static const char *const notify_words[] = {"none", "flag", "event_idx"};
 
 struct options {
     enum vq_format format;
-    bool big, indirect, json, apart;
+    bool big, indirect, in_order, json, apart;
     enum notify notify;
     uint64_t threads, batch, size, count;
 };
@@ -52,15 +53,17 @@ static const char *format_word(const struct options *o)
 
 struct bench {
     const struct options *o;
-    struct vq_driver_queue driver;
-    struct vq_device_queue device;
-    struct vq_region region;
+    /* What each end writes, it alone has in its cache. */
+    _Alignas(LINES) struct vq_driver_queue driver;
+    uint64_t kicks;
+    _Alignas(LINES) struct vq_device_queue device;
+    uint64_t signals;
+    _Alignas(LINES) struct vq_region region;
     struct vq_memory memory;
     void *blocks[8];
     unsigned block_count;
     struct vq_element elements[2];
     int kick, signal;
-    uint64_t kicks, signals;
     /* --apart: nanoseconds in each of the phases. */
     uint64_t add_ns, pop_ns, push_ns, get_ns;
     bool failed;
@@ -104,6 +107,12 @@ static bool make(struct bench *b)
     if (!data || !device.in_flight || !driver.slots || !driver.device_area || !driver.driver_area ||
         !driver.descriptor_area)
         return false;
+    if (o->in_order) {
+        vq_feature_set(&driver.features, VQ_F_IN_ORDER);
+        device.order = block(b, size * sizeof(*device.order));
+        if (!device.order)
+            return false;
+    }
     if (o->indirect) {
         vq_feature_set(&driver.features, VQ_F_INDIRECT_DESC);
         driver.indirect_tables = data + 4096;
@@ -358,11 +367,12 @@ static void report(const struct bench *b, uint64_t ns, double round_trip)
         each = (double)ns / (double)o->count;
     if (o->json) {
         printf("{\"bench\":\"ring\",\"format\":\"%s\",\"threads\":%" PRIu64 ",\"batch\":%" PRIu64
-               ",\"notify\":\"%s\",\"size\":%" PRIu64 ",\"indirect\":%s,\"buffers\":%" PRIu64
+               ",\"notify\":\"%s\",\"size\":%" PRIu64
+               ",\"indirect\":%s,\"in_order\":%s,\"buffers\":%" PRIu64
                ",\"ns_per_buffer\":%.2f,\"kicks_per_buffer\":%.4f,\"signals_per_buffer\":%.4f",
                format_word(o), o->threads, o->batch, notify_words[o->notify], o->size,
-               o->indirect ? "true" : "false", o->count, each, (double)b->kicks / count,
-               (double)b->signals / count);
+               o->indirect ? "true" : "false", o->in_order ? "true" : "false", o->count, each,
+               (double)b->kicks / count, (double)b->signals / count);
         if (o->threads == 2)
             printf(",\"line_round_trip_ns\":%.1f", round_trip);
         else
@@ -374,12 +384,14 @@ static void report(const struct bench *b, uint64_t ns, double round_trip)
         printf("}\n");
         return;
     }
-    printf("%s ring of %" PRIu64 ", %s, batches of %" PRIu64 ", notify %s, %s\n", format_word(o),
-           o->size, o->indirect ? "indirect" : "direct", o->batch, notify_words[o->notify],
+    printf("%s ring of %" PRIu64 ", %s%s, batches of %" PRIu64 ", notify %s, %s\n", format_word(o),
+           o->size, o->indirect ? "indirect" : "direct", o->in_order ? ", in order" : "", o->batch,
+           notify_words[o->notify],
            o->threads == 1 ? "one thread at both ends" : "two threads on two processors");
     printf("  %8.2f ns per buffer  (%.2f million a second)\n", each, 1e3 / each);
     if (o->threads == 2)
-        printf("  %8.2f ns for a cache line there and back\n", round_trip);
+        printf("  %8.2f ns for a cache line there and back: %.2f of these for a buffer\n",
+               round_trip, round_trip > 0 ? each / round_trip : 0);
     if (o->apart)
         printf("  %8.2f ns add and publish\n  %8.2f ns pop\n  %8.2f ns push and publish\n"
                "  %8.2f ns get\n  %8.2f ns the device's end alone (pop and push)\n",
@@ -457,6 +469,7 @@ static void usage(FILE *to)
           "  --size N         queue size (256)\n"
           "  --format FORMAT  split, split_big or packed (split)\n"
           "  --indirect       buffers in indirect tables\n"
+          "  --in-order       with IN_ORDER: one used element for a batch\n"
           "  --notify HOW     none, flag or event_idx (event_idx)\n"
           "  --count N        buffers in all (2000000)\n"
           "  --apart          times add, pop, push and get each by itself (one thread)\n"
@@ -477,17 +490,12 @@ static bool one_of(const char *option, const char *text, const char *const words
 int bench_ring(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"threads", required_argument, NULL, 't'},
-        {"batch", required_argument, NULL, 'b'},
-        {"size", required_argument, NULL, 's'},
-        {"format", required_argument, NULL, 'f'},
-        {"indirect", no_argument, NULL, 'i'},
-        {"notify", required_argument, NULL, 'n'},
-        {"count", required_argument, NULL, 'c'},
-        {"apart", no_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
+        {"size", required_argument, NULL, 's'},    {"format", required_argument, NULL, 'f'},
+        {"indirect", no_argument, NULL, 'i'},      {"in-order", no_argument, NULL, 'o'},
+        {"notify", required_argument, NULL, 'n'},  {"count", required_argument, NULL, 'c'},
+        {"apart", no_argument, NULL, 'a'},         {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     static const char *const formats[] = {"split", "split_big", "packed"};
     struct options o = {
@@ -522,6 +530,9 @@ int bench_ring(int argc, char **argv)
             break;
         case 'i':
             o.indirect = true;
+            break;
+        case 'o':
+            o.in_order = true;
             break;
         case 'a':
             o.apart = true;
