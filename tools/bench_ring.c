@@ -360,7 +360,8 @@ static double line_round_trip(void)
 static void report(const struct bench *b, uint64_t ns, double round_trip)
 {
     const struct options *o = b->o;
-    double count = (double)((o->count + o->batch - 1) / o->batch * o->batch);
+    uint64_t batches = (o->count + o->batch - 1) / o->batch;
+    double count = (double)(batches * o->batch);
     double each = (double)ns / count;
 
     if (o->threads == 2)

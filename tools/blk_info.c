@@ -49,7 +49,7 @@ static void print_json(const struct blk_disk *disk, const char *serial)
                  "\"flush\":%s,\"writeback\":%s,\"queues\":%u,\"queue_size\":%u,"
                  "\"seg_max\":%u,\"size_max\":%u,\"max_discard_sectors\":%u,"
                  "\"max_write_zeroes_sectors\":%u,\"write_zeroes_may_unmap\":%s,",
-                 (unsigned long long)(f->capacity * VQ_BLK_SECTOR_BYTES),
+                 (unsigned long long)f->capacity * VQ_BLK_SECTOR_BYTES,
                  (unsigned long long)f->capacity, f->block_size, yes(f->read_only), yes(f->flush),
                  yes(f->writeback), f->queue_count, disk->queues[0].size, f->seg_max, f->size_max,
                  f->max_discard_sectors, f->max_write_zeroes_sectors,

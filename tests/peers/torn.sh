@@ -12,7 +12,8 @@ blk() { timeout -k 5 60 "$VQ" blk --socket-path socket "$@"; }
 
 descriptors() { find "/proc/$server_pid/fd" -mindepth 1 2>/dev/null | wc -l; }
 mappings() { wc -l <"/proc/$server_pid/maps"; }
-threads() { sed -n 's/^Threads:\t*//p' "/proc/$server_pid/status"; }
+# The kernel's own helpers for io_uring come and go as they like.
+threads() { cat "/proc/$server_pid"/task/*/comm | grep -vc '^iou-'; }
 memory() { sed -n 's/^RssAnon:[\t ]*\([0-9]*\) kB/\1/p' "/proc/$server_pid/status"; }
 count_all() { echo "descriptors=$(descriptors) mappings=$(mappings) threads=$(threads) private-memory=$(memory)KiB"; }
 
