@@ -41,8 +41,9 @@ struct vq_device_order {
 };
 
 struct vq_device_config {
-    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX, IN_ORDER and
-     * ORDER_PLATFORM are obeyed, the rest is not the queue's business. */
+    /* Negotiated features. RING_PACKED chooses the format; INDIRECT_DESC, EVENT_IDX, IN_ORDER,
+     * ORDER_PLATFORM and, without VERSION_1, NOTIFY_ON_EMPTY are obeyed, the rest is not the
+     * queue's business. */
     struct vq_features features;
     /* A legacy (pre-1.0) ring of a big-endian driver; false for every other. */
     bool big_endian;
@@ -78,6 +79,7 @@ struct vq_device_queue {
     bool indirect;
     bool event_idx;
     bool platform;
+    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
     /* Moved by pop. */
     uint8_t broken;
     uint16_t next_available;

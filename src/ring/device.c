@@ -40,6 +40,7 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         .indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC),
         .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
+        .on_empty = vq_wants_on_empty(&config->features),
         .next_available = config->next_available,
         .seen_available = config->next_available,
         .next_used = config->next_used,

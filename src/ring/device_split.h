@@ -135,6 +135,9 @@ VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)
 
     /* Pairs with the fence of the driver between its wish and its last look at idx. */
     vq_full_fence();
+    /* FEAT-DEV-LEG-02: suppressed or not, when all that was seen to be available is taken. */
+    if (VQ_ON_EMPTY(q) && q->seen_available == q->next_available)
+        return true;
     if (q->event_idx) {
         uint16_t event = vq_load16(vq_used_event(q->driver_area, q->size), big);
         bool always = q->signal_always;

@@ -10,7 +10,7 @@
  * And what of the features a build obeys. A queue that was asked for one that was
  * left out refuses to start.
  *
- * VQ_WITH_IN_ORDER, VQ_WITH_INDIRECT
+ * VQ_WITH_IN_ORDER, VQ_WITH_INDIRECT, VQ_WITH_ON_EMPTY (NOTIFY_ON_EMPTY of legacy drivers)
  */
 #ifndef VQ_RING_VARIANT_H
 #define VQ_RING_VARIANT_H
@@ -36,6 +36,9 @@
 #ifndef VQ_WITH_INDIRECT
 #define VQ_WITH_INDIRECT 1
 #endif
+#ifndef VQ_WITH_ON_EMPTY
+#define VQ_WITH_ON_EMPTY 1
+#endif
 
 enum vq_variant {
     VQ_VARIANT_SPLIT,
@@ -53,11 +56,18 @@ static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
     return VQ_WITH_SPLIT ? VQ_VARIANT_SPLIT : VQ_VARIANT_NONE;
 }
 
+/* The bit means this to legacy devices only. */
+static inline bool vq_wants_on_empty(const struct vq_features *features)
+{
+    return vq_feature(features, VQ_F_NOTIFY_ON_EMPTY) && !vq_feature(features, VQ_F_VERSION_1);
+}
+
 /* Does this build obey all of these? */
 static inline bool vq_variant_obeys(const struct vq_features *features)
 {
     return (VQ_WITH_IN_ORDER || !vq_feature(features, VQ_F_IN_ORDER)) &&
-           (VQ_WITH_INDIRECT || !vq_feature(features, VQ_F_INDIRECT_DESC));
+           (VQ_WITH_INDIRECT || !vq_feature(features, VQ_F_INDIRECT_DESC)) &&
+           (VQ_WITH_ON_EMPTY || !vq_wants_on_empty(features));
 }
 
 static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
@@ -70,6 +80,7 @@ static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
 #define VQ_IS_IN_ORDER(q)  (VQ_WITH_IN_ORDER && (q)->in_order)
 #define VQ_BATCH_OPEN(q)   (VQ_WITH_IN_ORDER && (q)->batch_open)
 #define VQ_MAY_INDIRECT(q) (VQ_WITH_INDIRECT && (q)->indirect)
+#define VQ_ON_EMPTY(q)     (VQ_WITH_ON_EMPTY && (q)->on_empty)
 
 #define VQ_IS(q, with, others, name) ((with) && (!(others) || (q)->variant == (name)))
 

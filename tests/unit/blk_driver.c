@@ -471,6 +471,27 @@ static void no_range_segments(void **state)
     assert_int_equal(b.script.count, 0);
 }
 
+/* The device takes two data elements, whatever the driver has room for. */
+static void too_many_segments(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 4; bits++) {
+        struct vq_element e[3] = {{BASE + DATA, 512}, {BASE + DATA, 512}, {BASE + DATA, 512}};
+        struct vq_blk_driver_request r = {.type = VQ_BLK_T_IN, .data = e, .count = 3};
+
+        (void)set_up(NULL);
+        put32(VQ_BLK_CONFIG_SEG_MAX, 2);
+        if (bits & 1)
+            vq_feature_set(&b.script.offered, VQ_F_RING_PACKED);
+        if (bits & 2)
+            vq_feature_clear(&b.script.offered, VQ_F_INDIRECT_DESC);
+        assert_int_equal(open_disk(), VQ_OK);
+        assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_ERR_INVALID);
+        r.count = 2;
+        assert_int_equal(one(&r), VQ_OK);
+    }
+}
+
 static void read_only(void **state)
 {
     (void)state;
@@ -632,6 +653,25 @@ static void reset_and_abandon(void **state)
     assert_int_equal(b.done[0].tag, 3);
     assert_int_equal(b.done[0].error, VQ_ERR_BROKEN);
     assert_int_equal(vq_blk_driver_in_flight(&b.queues[0]), 0);
+    b.script.hold = false;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(one(&r), VQ_OK);
+}
+
+/* A device that needs a reset finishes nothing more: nobody waits for it. */
+static void needs_reset(void **state)
+{
+    (void)state;
+    assert_int_equal(open_disk(), VQ_OK);
+    b.script.hold = true;
+    struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 3, 512);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_OK);
+    b.loop.status |= VQ_STATUS_NEEDS_RESET;
+    assert_true(vq_transport_needs_reset(&b.loop.transport));
+    assert_int_not_equal(vq_blk_driver_wait(&b.queues[0], -1), VQ_OK);
+    assert_int_equal(vq_blk_driver_close(&b.driver), VQ_OK);
+    assert_int_equal(vq_blk_driver_abandon(&b.queues[0], b.done, SIZE), 1);
     b.script.hold = false;
     assert_int_equal(open_disk(), VQ_OK);
     assert_int_equal(one(&r), VQ_OK);
@@ -836,7 +876,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CASE(reads_and_writes, "reads and writes"),
-        CASE(framing, "a legacy device gets header, data and status alone [BLK-DRV-LEGFRAME-01]"),
+        CASE(framing, "a legacy device gets header, data and status alone "
+                      "[BLK-DRV-LEGFRAME-01 SPLIT-DRV-LEGFRAME-01]"),
         CASE(beyond_the_end, "requests that the device must not get are refused here "
                              "[BLK-DRV-OP-02 BLK-DRV-OP-06]"),
         CASE(flush_and_id, "flush carries no data and no sector, GET_ID twenty bytes "
@@ -845,6 +886,9 @@ int main(void)
                      "[BLK-DRV-OP-07 BLK-DRV-OP-14]"),
         CASE(no_range_segments, "no range is sent where none may be "
                                 "[BLK-DRV-OP-09 BLK-DRV-OP-11]"),
+        CASE(too_many_segments,
+             "a request has no more elements than the device takes [SPLIT-DRV-FRAMING-02 "
+             "PACKED-DRV-SG-01 PACKED-DRV-INDIR-03]"),
         CASE(read_only, "a read-only disk is read only [BLK-DRV-OP-03]"),
         CASE(statuses, "each status is an answer, a missing one is not a success"),
         CASE(used_length, "what the used length does not cover does not count "
@@ -858,8 +902,11 @@ int main(void)
         CASE(smaller_queue, "the device's queue size is a maximum"),
         CASE(reset_and_abandon, "a reset comes before buffers are taken back "
                                 "[INIT-DRV-CLEAN-02]"),
+        CASE(needs_reset, "requests of a device that needs a reset are abandoned and sent again "
+                          "[BASIC-DRV-STATUS-04]"),
         CASE(lying_used_ring, "a used index that ran ahead breaks one queue only"),
-        CASE(hostile_config, "configuration values that would hurt are refused, odd ones are not"),
+        CASE(hostile_config, "configuration values that would hurt are refused, odd ones are "
+                             "not [BUG-91]"),
         CASE(config_untouched, "fields without their feature are not touched "
                                "[BASIC-DRV-CFG-04 BASIC-DRV-CFG-06]"),
         CASE(fields_beyond_the_end, "a feature whose fields do not exist is left out"),

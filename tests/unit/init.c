@@ -228,10 +228,11 @@ static enum vq_error setup(void *context, struct vq_transport *t)
 static struct vq_plan plan_for(void)
 {
     struct vq_plan plan = {.setup = setup, .patience = 1000};
-    plan.wanted = vq_features_from64(
-        UINT64_C(1) << VQ_F_VERSION_1 | UINT64_C(1) << VQ_F_RING_PACKED |
-        UINT64_C(1) << VQ_F_ACCESS_PLATFORM | UINT64_C(1) << VQ_F_EVENT_IDX |
-        UINT64_C(1) << VQ_BLK_F_RO | UINT64_C(1) << VQ_F_SUSPEND | UINT64_C(1) << VQ_F_ANY_LAYOUT);
+    plan.wanted =
+        vq_features_from64(UINT64_C(1) << VQ_F_VERSION_1 | UINT64_C(1) << VQ_F_RING_PACKED |
+                           UINT64_C(1) << VQ_F_ACCESS_PLATFORM | UINT64_C(1) << VQ_F_EVENT_IDX |
+                           UINT64_C(1) << VQ_F_ORDER_PLATFORM | UINT64_C(1) << VQ_BLK_F_RO |
+                           UINT64_C(1) << VQ_F_SUSPEND | UINT64_C(1) << VQ_F_ANY_LAYOUT);
     return plan;
 }
 
@@ -388,6 +389,7 @@ static void accepts_what_it_should(void **state)
     assert_true(vq_feature(&f.written, VQ_F_VERSION_1));
     assert_true(vq_feature(&f.written, VQ_F_RING_PACKED));
     assert_true(vq_feature(&f.written, VQ_F_ACCESS_PLATFORM));
+    assert_true(vq_feature(&f.written, VQ_F_ORDER_PLATFORM));
 }
 
 static void prerequisites(void **state)
@@ -665,7 +667,7 @@ int main(void)
         VQ_TEST(only_offered,
                 "only what is offered is accepted [BASIC-DRV-FEAT-01 BASIC-DRV-FEAT-09]"),
         VQ_TEST(accepts_what_it_should,
-                "what should be accepted is [FEAT-DRV-01 FEAT-DRV-03 FEAT-DRV-06]"),
+                "what should be accepted is [FEAT-DRV-01 FEAT-DRV-03 FEAT-DRV-06 FEAT-DRV-07]"),
         VQ_TEST(prerequisites, "a feature without its prerequisite is left out "
                                "[BASIC-DRV-FEAT-02 BASIC-DRV-FEAT-03]"),
         VQ_TEST(required_missing, "a missing feature that is needed ends in FAILED "
