@@ -524,7 +524,7 @@ int main(void)
         VQ_TEST(head_again, "a head that was given back may come again"),
         VQ_TEST(head_outside, "a head outside the queue breaks it [BUG-29]"),
         VQ_TEST(readable_after_writable, "a readable element after a writable one [BUG-30]"),
-        VQ_TEST(indirect_where_it_may_not_be, "a table chained, nested or not negotiated [BUG-01]"),
+        VQ_TEST(indirect_where_it_may_not_be, "a table chained, nested or not negotiated [BUG-01 BUG-09]"),
         VQ_TEST(signal_in_a_window, "a batch that passes the wanted index signals [BUG-86]"),
         VQ_TEST(restored_anywhere, "any restored position is safe [BUG-93]"),
     };
