@@ -207,6 +207,11 @@ VQ_ALWAYS_INLINE void vq_full_fence(void)
 #endif
 }
 
+#if defined(VQ_PLATFORM_HOOK)
+/* A test build sees each barrier of the next kind. */
+void vq_platform_hook(void);
+#endif
+
 /*
  * ORDER_PLATFORM: the other end is hardware behind a bus, and the order that holds
  * between processors may not reach it. Stands before a publication and after an
@@ -216,6 +221,9 @@ VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 {
 #if !defined(__FRAMAC__)
     if (platform) {
+#if defined(VQ_PLATFORM_HOOK)
+        vq_platform_hook();
+#endif
 #if defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
         __asm__ volatile("dmb sy" ::: "memory");
 #elif defined(__riscv)
