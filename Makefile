@@ -23,7 +23,9 @@ spec-coverage: test
 	@scripts/spec-coverage $(BUILD)
 
 install: all
-	@DESTDIR=$(DESTDIR) scripts/install $(BUILD) $(PREFIX)
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	@scripts/build $(BUILD)
+	@DESTDIR=$(abspath $(DESTDIR)) meson install -C $(BUILD) --no-rebuild --quiet
 
 check-format tidy warnings sanitize cross guests:
 	@BUILD=$(BUILD) scripts/check/$(@:check-%=%)
