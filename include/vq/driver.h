@@ -157,7 +157,11 @@ bool vq_driver_enable_notifications(struct vq_driver_queue *q);
 /* Descriptors that are free: a buffer needs one for each element, or one in all if indirect. */
 uint16_t vq_driver_free(const struct vq_driver_queue *q);
 
-/* What an available buffer notification carries when NOTIFICATION_DATA was negotiated. */
+/*
+ * What an available buffer notification carries when NOTIFICATION_DATA was negotiated:
+ * the queue and where its next buffer goes. `queue_index` is the queue's index or, with
+ * NOTIF_CONFIG_DATA, the value that the device gave for it.
+ */
 uint32_t vq_driver_notification_data(const struct vq_driver_queue *q, uint16_t queue_index);
 
 enum vq_broken vq_driver_broken(const struct vq_driver_queue *q);

@@ -448,6 +448,30 @@ static void signal_in_a_window(void **state)
         }
 }
 
+/* Modes that do not exist, or were not negotiated: a notification too many harms nobody. */
+static void wish_of_no_sense(void **state)
+{
+    static const uint32_t senseless[] = {3, 2, 0xfffc, 0xffff, 0xfffe};
+    (void)state;
+    for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++)
+        FOR_EACH_RING(p)
+        {
+            for (unsigned off = 0; off < 20; off++) {
+                struct vq_element e = {PAIR_DATA, 1};
+                struct vq_done done;
+
+                pair_put_wish(&p, true, senseless[i] << 16 | off);
+                pair_put_wish(&p, false, senseless[i] << 16 | off);
+                EXPECT(&p, vq_driver_add(&p.driver, &e, 1, 0) >= 0);
+                EXPECT(&p, vq_driver_publish(&p.driver));
+                EXPECT(&p, pair_pop(&p));
+                EXPECT(&p, pair_push(&p, p.buffer.id, 0));
+                EXPECT(&p, vq_device_publish(&p.device));
+                EXPECT_EQ(&p, vq_driver_get(&p.driver, &done, 1), 1);
+            }
+        }
+}
+
 /* Whatever a saved state says, the queue is bounded by its own size, and signals once more. */
 static void restored_anywhere(void **state)
 {
@@ -533,6 +557,7 @@ int main(void)
                 "positions wrap at any size, over the end of lists too [BUG-61 BUG-62 BUG-63]"),
         VQ_TEST(signal_in_a_window,
                 "a batch that passes the wanted slot signals, of its round [BUG-64 BUG-86]"),
+        VQ_TEST(wish_of_no_sense, "a wish that makes no sense is granted, at both ends"),
         VQ_TEST(restored_anywhere, "any restored position is safe [BUG-86 BUG-93]"),
         VQ_TEST(held_is_not_pending, "what was taken already is no reason to look again [BUG-85]"),
     };

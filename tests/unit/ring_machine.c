@@ -22,14 +22,16 @@ enum { SHARED = 8192, TABLES = 4096, SIZE = 16, STEPS = 4000, EVENTS = 64, ENTRI
 
 static _Alignas(64) uint8_t memory[SHARED], driver_copy[SHARED], device_copy[SHARED];
 
+enum event { CLEAN, INVALIDATE, ORDER };
+
 /* What happened to the memory, in order. */
 static struct {
-    enum { CLEAN, INVALIDATE, ORDER } what;
+    enum event what;
     size_t offset, bytes;
 } events[EVENTS];
 static unsigned event_count;
 
-static void note(int what, size_t offset, size_t bytes)
+static void note(enum event what, size_t offset, size_t bytes)
 {
     if (event_count < EVENTS) {
         events[event_count].what = what;
@@ -299,8 +301,8 @@ static unsigned orders(void)
  * In what one call did: with `platform`, one barrier, and beside it (after it, or
  * before it) this happened to a field in the `bytes` from `offset` on; else none.
  */
-static void barrier(const struct machine *m, bool platform, bool after, int what, size_t offset,
-                    size_t bytes)
+static void barrier(const struct machine *m, bool platform, bool after, enum event what,
+                    size_t offset, size_t bytes)
 {
     unsigned at = 0;
 
