@@ -95,10 +95,9 @@ static void more_than_32_bits_of_bytes(void **state)
     void *much;
     (void)state;
 
-    if (SIZE_MAX <= UINT32_MAX)
-        VQ_SKIP("an address space of more than 32 bits");
     much = mmap(NULL, (size_t)giga, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_ptr_not_equal(much, MAP_FAILED);
+    if (much == MAP_FAILED)
+        VQ_SKIP("a GiB of addresses");
     for (unsigned extra = 0; extra < 2; extra++)
         FOR_EACH_RING(p)
         {

@@ -120,10 +120,9 @@ static void more_than_32_bits_of_bytes(void **state)
     void *much;
     (void)state;
 
-    if (SIZE_MAX <= UINT32_MAX)
-        VQ_SKIP("an address space of more than 32 bits");
     much = mmap(NULL, (size_t)giga, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_ptr_not_equal(much, MAP_FAILED);
+    if (much == MAP_FAILED)
+        VQ_SKIP("a GiB of addresses");
     for (unsigned extra = 0; extra < 2; extra++)
         FOR_EACH_RING(p)
         {
@@ -524,7 +523,8 @@ int main(void)
         VQ_TEST(head_again, "a head that was given back may come again"),
         VQ_TEST(head_outside, "a head outside the queue breaks it [BUG-29]"),
         VQ_TEST(readable_after_writable, "a readable element after a writable one [BUG-30]"),
-        VQ_TEST(indirect_where_it_may_not_be, "a table chained, nested or not negotiated [BUG-01 BUG-09]"),
+        VQ_TEST(indirect_where_it_may_not_be,
+                "a table chained, nested or not negotiated [BUG-01 BUG-09]"),
         VQ_TEST(signal_in_a_window, "a batch that passes the wanted index signals [BUG-86]"),
         VQ_TEST(restored_anywhere, "any restored position is safe [BUG-93]"),
     };

@@ -260,7 +260,8 @@ static void lying_drivers(enum pair_format format)
         lie_every = 0;
         pair_close(&p);
     }
-    assert_true(taken > RINGS / 4);
+    /* Fewer where a slot is fetched in more pieces, each of which may lie. */
+    assert_true(taken > RINGS / 8);
     assert_true(reasons[VQ_BROKEN_HEAD_IN_FLIGHT] && reasons[VQ_BROKEN_CHAIN_SEGMENTS] &&
                 reasons[VQ_BROKEN_CHAIN_ORDER] && reasons[VQ_BROKEN_ADDRESS] &&
                 reasons[VQ_BROKEN_INDIRECT_LENGTH]);
