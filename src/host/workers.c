@@ -165,15 +165,21 @@ static bool init_worker(struct vq_workers *workers, unsigned number)
     return true;
 }
 
-/* Signals are the control thread's business, but for the one that wakes this thread. */
+/*
+ * Signals are the control thread's business, but for the one that wakes this
+ * thread, and for faults: one that is blocked ends the process, and a front end
+ * that truncates its memory causes SIGBUS wherever that is touched.
+ */
 static int start_thread(struct vq_worker *w, unsigned number)
 {
-    sigset_t all, before;
+    static const int own[] = {NUDGE_SIGNAL, SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP};
+    sigset_t others, before;
     char name[16] = "vq-worker-";
 
-    sigfillset(&all);
-    sigdelset(&all, NUDGE_SIGNAL);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        sigdelset(&others, own[i]);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     int error = pthread_create(&w->thread, NULL, vq_worker_serve, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0) {

@@ -317,6 +317,31 @@ def killed_client():
         assert server.end()[0] == 0
 
 
+def truncated_memory():
+    """Buffers and rings are gone when a worker touches them."""
+    pathlib.Path("disk.img").write_bytes(bytes(MIB))
+    for disk in (["--memory", "1M"], ["--blk-file", "disk.img"]):
+        with Server("--socket-path", "s", *disk) as server:
+            before = server.held()
+            fe = frontend.FrontEnd("s", timeout=PATIENCE).connect()
+            assert fe.request(frontend.OUT, 0, data=b"z" * 512)[0] == 0
+            fe.add(0, 0, frontend.IN, 0, room=512)
+            os.ftruncate(fe.fd, 0)
+            fe.notify(0)
+            assert fe.socket.recv(1) == b""
+            fe.close()
+            lines = [server.line()]
+            while not lines[-1].startswith("disconnected"):
+                lines.append(server.line())
+                assert lines[-1], lines
+            assert "truncated" in lines[-1], lines
+            fe = frontend.FrontEnd("s", timeout=PATIENCE).connect()
+            assert fe.request(frontend.IN, 0, room=512) == (0, b"z" * 512)
+            fe.close()
+            assert until(lambda: server.held() == before), (before, server.held())
+            assert server.end()[0] == 0
+
+
 def no_leak():
     pathlib.Path("disk.img").write_bytes(bytes(MIB))
     with Server("--socket-path", "s", "--blk-file", "disk.img") as server:
@@ -397,6 +422,8 @@ CASES = [
     (one_at_a_time, "a second front end waits for its turn"),
     (end_under_load, "SIGTERM under load ends it in order [VU-BE-PROG-06]"),
     (killed_client, "a front end that is killed while writing hurts nobody [VU-BE-RING-23]"),
+    (truncated_memory, "a front end that truncates its memory under a worker hurts nobody "
+                       "[VU-BE-MEM-13 BUG-74]"),
     (no_leak, "a hundred front ends torn off leave no descriptor and no mapping [VU-BE-HOST-04]"),
     (at_once_again, "a server that was killed can be started again at once"),
     (torn_messages, "a stream cut at any byte or of noise hurts nobody [VU-BE-TRANS-08]"),
