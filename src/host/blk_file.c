@@ -22,7 +22,11 @@ _Static_assert(offsetof(struct vq_segment, bytes) == offsetof(struct iovec, iov_
 /* Never written, so all of it is one page of zeroes in fact. */
 static uint8_t zeroes[VQ_BLK_ZEROES];
 
-/* How far an io has come; io->stage. Each next one is tried when the one before is refused. */
+/*
+ * How far an io has come; io->stage. Each next one is tried when the one before is
+ * refused. While a call is being made it says which one that is: what other ios
+ * learn of the file meanwhile must not change how the answer is understood.
+ */
 enum stage {
     STAGE_START = 0,
     STAGE_ZERO_RANGE,
@@ -30,7 +34,7 @@ enum stage {
     STAGE_SYNC,
 };
 
-static enum stage stage_of(struct vq_blk_file *file, const struct vq_blk_io *io)
+static enum stage next_stage(struct vq_blk_file *file, const struct vq_blk_io *io)
 {
     enum stage stage = (enum stage)io->stage;
 
@@ -61,11 +65,11 @@ static void transfer(const struct vq_blk_io *io, struct vq_blk_call *call)
     }
 }
 
-void vq_blk_file_next(struct vq_blk_file *file, const struct vq_blk_io *io,
-                      struct vq_blk_call *call)
+void vq_blk_file_next(struct vq_blk_file *file, struct vq_blk_io *io, struct vq_blk_call *call)
 {
-    enum stage stage = stage_of(file, io);
+    enum stage stage = next_stage(file, io);
 
+    io->stage = (uint32_t)stage;
     *call = (struct vq_blk_call){.offset = io->offset, .bytes = io->bytes};
     if (io->type == VQ_BLK_IO_READ || io->type == VQ_BLK_IO_WRITE) {
         transfer(io, call);
@@ -88,12 +92,11 @@ static bool done(struct vq_blk_io *io, enum vq_error result)
     return true;
 }
 
-static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, enum stage stage,
-                        int64_t result)
+static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, int64_t result)
 {
     const bool refused = result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL;
+    const enum stage stage = (enum stage)io->stage;
 
-    io->stage = (uint32_t)stage;
     if (refused && stage == STAGE_START) {
         atomic_store_explicit(&file->no_punch, true, memory_order_relaxed);
         io->stage = STAGE_ZERO_RANGE;
@@ -131,7 +134,7 @@ bool vq_blk_file_take(struct vq_blk_file *file, struct vq_blk_io *io, int64_t re
         vq_blk_io_advance(io, (uint64_t)result);
         return io->bytes == 0 && done(io, VQ_OK);
     case VQ_BLK_IO_WRITE_ZEROES:
-        return take_zeroes(file, io, stage_of(file, io), result);
+        return take_zeroes(file, io, result);
     case VQ_BLK_IO_DISCARD:
         /* Where storage cannot be given up, nothing needs to be done. */
         if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL)

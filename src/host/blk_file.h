@@ -45,8 +45,7 @@ struct vq_blk_call {
 };
 
 /* The call to make now. Its pointers stay valid until the io is done. */
-void vq_blk_file_next(struct vq_blk_file *file, const struct vq_blk_io *io,
-                      struct vq_blk_call *call);
+void vq_blk_file_next(struct vq_blk_file *file, struct vq_blk_io *io, struct vq_blk_call *call);
 /* `result` as system calls in the kernel return it: negative errno or a count. True: the io is
  * done, and its result set. */
 bool vq_blk_file_take(struct vq_blk_file *file, struct vq_blk_io *io, int64_t result);

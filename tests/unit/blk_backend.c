@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "host/blk_backend.h"
+#include "host/blk_file.h"
 
 enum { SECTORS = 4096, BYTES = SECTORS * 512, MANY = 200 };
 
@@ -407,6 +408,39 @@ static void holes_threads(void **state)
     holes(THREADS);
 }
 
+/* Two ios are at the kernel when the answer to the first of them says what the file cannot do. */
+static void refused_at_once(void **state)
+{
+    static const int64_t answers[][2] = {
+        {-EOPNOTSUPP, -EOPNOTSUPP}, {-EOPNOTSUPP, 0}, {-EINVAL, 0}};
+    struct vq_blk_call call;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        for (unsigned trim = 0; trim < 2; trim++) {
+            struct vq_blk_file file = {.fd = -1};
+            struct vq_blk_io ios[2];
+
+            for (unsigned k = 0; k < 2; k++) {
+                ios[k] = (struct vq_blk_io){
+                    .type = VQ_BLK_IO_WRITE_ZEROES, .may_trim = trim != 0, .bytes = 4096};
+                vq_blk_file_next(&file, &ios[k], &call);
+                assert_int_equal(call.kind, VQ_BLK_CALL_FALLOCATE);
+            }
+            for (unsigned k = 0; k < 2; k++) {
+                int64_t answer = answers[i][k];
+
+                while (!vq_blk_file_take(&file, &ios[k], answer)) {
+                    vq_blk_file_next(&file, &ios[k], &call);
+                    answer =
+                        call.kind == VQ_BLK_CALL_WRITE ? (int64_t)call.bytes : (int64_t)-EOPNOTSUPP;
+                }
+                assert_int_equal(ios[k].result, VQ_OK);
+            }
+        }
+    }
+}
+
 static void read_only(void **state)
 {
     struct disk d = {.fds = count_open_fds()};
@@ -564,6 +598,7 @@ int main(void)
                              "BLK-DEV-OP-09]"),
         VQ_TEST(holes_threads, "threads: gives storage back [BLK-DEV-OP-07 BLK-DEV-OP-08 "
                                "BLK-DEV-OP-09]"),
+        VQ_TEST(refused_at_once, "zeroes of which several are refused at once are written"),
         VQ_TEST(read_only, "a read-only image cannot be written"),
         VQ_TEST(one_writer, "no two servers write the same image"),
         VQ_TEST(refusals, "says what to do about what it cannot open"),
