@@ -174,15 +174,18 @@ static bool read_in(struct range *r, uint8_t *bytes, size_t wanted, size_t *got)
 static bool write_next(void *context, struct blk_job *job)
 {
     struct range *r = context;
+    uint32_t block = r->disk->driver.facts.block_size;
     uint64_t left = r->end - r->next;
-    size_t wanted = left < r->disk->options->chunk ? (size_t)left : r->disk->options->chunk;
+    uint32_t most = r->disk->options->chunk - r->disk->options->chunk % block;
+    size_t wanted = left < most ? (size_t)left : most;
     size_t got = 0;
-    if (wanted == 0 || r->failed || r->input_ended)
+    /* A part of a block is the last there is. */
+    if (wanted == 0 || r->failed || r->input_ended || r->tail_bytes != 0)
         return false;
     r->failed = !read_in(r, job->buffer, wanted, &got);
     if (r->failed || blk_interrupted)
         return false;
-    r->tail_bytes = (uint32_t)(got % r->disk->driver.facts.block_size);
+    r->tail_bytes = (uint32_t)(got % block);
     job->bytes = (uint32_t)got - r->tail_bytes;
     memcpy(r->tail, job->buffer + job->bytes, r->tail_bytes);
     job->request = (struct vq_blk_driver_request){.type = VQ_BLK_T_OUT,

@@ -53,6 +53,26 @@ all_verbs() { # SERVER-OPTION...
     server_stop
 }
 
+# What ends inside of a block leaves the rest of that block as it is, and the input after it alone.
+writes_parts() {
+    random_disk disk 4
+    random_disk data 1
+    cp disk wanted
+    server_start disk --logical-block-size 65536 || return
+    # The end of the length, of the input, and both at once.
+    blk write --offset 65536 --length 100000 <data 2>write.log &&
+        head -c 70001 data | blk write --offset 262144 2>write.log &&
+        head -c 1000 data | blk write --offset 524288 --length 1000 2>write.log &&
+        blk write --offset 1048576 --chunk 96k <data 2>write.log ||
+        { why="vq blk write: status $?: $(tail -n 2 write.log)"; return 1; }
+    local part
+    for part in '65536 100000' '262144 70001' '524288 1000' '1048576 1048576'; do
+        head -c "${part#* }" data | dd of=wanted bs=65536 seek="${part% *}" oflag=seek_bytes conv=notrunc status=none
+    done
+    server_stop || return
+    expect "the disk after parts of blocks were written" "$(sum_of disk)" "$(sum_of wanted)"
+}
+
 verifies() { # DISK SERVER-OPTION... [-- BLK-OPTION...]
     local disk=$1 options=()
     shift
@@ -134,6 +154,7 @@ test_case "vq blk verify against qemu-storage-daemon" with_daemon verifies disk
 test_case "vq blk verify against vq serve blk over a file" verifies disk
 test_case "vq blk verify against vq serve blk over memory" verifies memory:64M
 test_case "vq blk info, read, write, flush, discard against vq serve blk" all_verbs
+test_case "vq blk write ends anywhere inside of a block" writes_parts
 if [ -z "${QUICK:-}" ]; then
     test_case "vq blk info, read, write, flush against qemu-storage-daemon" with_daemon all_verbs
     test_case "vq blk verify, blocks of 4096 bytes" verifies disk --logical-block-size 4096
