@@ -79,9 +79,10 @@ struct vq_device_queue {
     bool indirect;
     bool event_idx;
     bool platform;
-    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
+    bool signal_always; /* after a start in mid-ring: one spurious signal loses nothing */
     /* Moved by pop. */
     uint8_t broken;
+    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
     uint16_t next_available;
     uint16_t seen_available; /* available idx as last read: no need to read it sooner again */
     uint32_t region_hint;
@@ -93,7 +94,6 @@ struct vq_device_queue {
     uint16_t order_last;
     uint16_t order_count;
     struct vq_packed_tail first; /* packed: of the slot that publish makes visible */
-    bool signal_always;          /* after a start in mid-ring: one spurious signal loses nothing */
 };
 
 /*

@@ -26,13 +26,20 @@
 #define VQ_HOST_BIG false
 #endif
 
+/* One of the functions that a compiler without a libc may ask for as well. */
+void *memset(void *to, int byte, size_t bytes);
+
 /* Leaves that are one or two instructions. */
 #define VQ_ALWAYS_INLINE static inline __attribute__((always_inline))
 /* Bodies: one copy for each variant where speed counts, the compiler's choice where size does. */
 #if defined(__OPTIMIZE_SIZE__)
 #define VQ_BODY static inline
+#define VQ_STEP static __attribute__((noinline, unused))
+#define VQ_COLD inline
 #else
 #define VQ_BODY VQ_ALWAYS_INLINE
+#define VQ_STEP VQ_ALWAYS_INLINE
+#define VQ_COLD __attribute__((noinline, cold))
 #endif
 
 #if defined(VQ_SHARED_HOOK)

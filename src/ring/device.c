@@ -28,27 +28,24 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
         !vq_aligned(config->driver_area, packed ? 4 : 2) || !vq_aligned(config->device_area, 4))
         return VQ_ERR_ALIGN;
 
-    *q = (struct vq_device_queue){
-        .descriptors = config->descriptor_area,
-        .driver_area = config->driver_area,
-        .device_area = config->device_area,
-        .memory = config->memory,
-        .in_flight = config->in_flight,
-        .order = in_order ? config->order : NULL,
-        .size = config->size,
-        .variant = (uint8_t)variant,
-        .indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC),
-        .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
-        .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
-        .on_empty = vq_wants_on_empty(&config->features),
-        .next_available = config->next_available,
-        .seen_available = config->next_available,
-        .next_used = config->next_used,
-        .published_used = config->next_used,
-        .signal_always = config->next_available != fresh || config->next_used != fresh,
-    };
-    for (uint32_t i = 0; i < config->size; i++)
-        q->in_flight[i] = 0;
+    /* Then one field after the other: all of them at once would be more than the registers hold. */
+    memset(q, 0, sizeof(*q));
+    q->descriptors = config->descriptor_area;
+    q->driver_area = config->driver_area;
+    q->device_area = config->device_area;
+    q->memory = config->memory;
+    q->in_flight = config->in_flight;
+    q->order = in_order ? config->order : NULL;
+    q->size = config->size;
+    q->variant = (uint8_t)variant;
+    q->indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC);
+    q->platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM);
+    q->event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX);
+    q->on_empty = VQ_WITH_ON_EMPTY && vq_wants_on_empty(&config->features);
+    q->next_available = q->seen_available = config->next_available;
+    q->next_used = q->published_used = config->next_used;
+    q->signal_always = q->next_available != fresh || q->next_used != fresh;
+    memset(q->in_flight, 0, 2u * (size_t)q->size);
     return VQ_OK;
 }
 

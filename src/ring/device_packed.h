@@ -12,70 +12,83 @@
 #include "device_walk.h"
 #include "packed.h"
 
-VQ_BODY bool vq_packed_available(struct vq_device_queue *q)
+/* Fetches the slot at `at` once, the buffer id in `next`. Is it available? */
+VQ_STEP bool vq_packed_look(const struct vq_device_queue *q, uint16_t at, struct vq_descriptor *d)
 {
-    uint16_t at = q->next_available;
+    const uint8_t *slot = vq_packed_slot(q->descriptors, at);
+    struct vq_packed_tail t = vq_packed_observe(slot, q->platform);
 
-    return !q->broken && vq_packed_is(vq_observe16(vq_packed_slot(q->descriptors, at) + 14, false),
-                                      vq_packed_available_flags(at));
+    d->address = vq_load64(slot, false);
+    d->bytes = t.bytes;
+    d->flags = t.flags;
+    d->next = t.id;
+    return vq_packed_is(t.flags, vq_packed_available_flags(at));
+}
+
+VQ_STEP bool vq_packed_available(struct vq_device_queue *q)
+{
+    struct vq_descriptor d;
+
+    return !q->broken && vq_packed_look(q, q->next_available, &d);
 }
 
 /* PACKED-DEV-INDIR-01 to -03: consecutive entries, of whose flags only WRITE counts. */
 VQ_BODY enum vq_broken vq_packed_walk_table(struct vq_device_queue *q, uint64_t address,
-                                            uint32_t bytes, struct vq_buffer *buffer)
+                                            uint32_t bytes, struct vq_gather *gather,
+                                            struct vq_buffer *buffer)
 {
     struct vq_table table = {0};
     enum vq_broken reason = vq_table_enter(q, &table, address, bytes);
-    struct vq_gather gather = vq_gather_begin(buffer);
 
     for (uint32_t i = 0; reason == VQ_NOT_BROKEN && i < table.entries; i++) {
-        uint64_t first = 0, rest = 0;
+        struct vq_descriptor d;
 
-        reason = vq_table_load(q, &table, i, &first, &rest, false);
-        if (reason == VQ_NOT_BROKEN)
-            reason = vq_gather_add(q, &gather, first, (uint32_t)rest,
-                                   ((rest >> 48) & VQ_DESC_WRITE) != 0);
+        if (!vq_table_load(q, &table, i, &d, false))
+            return VQ_BROKEN_ADDRESS;
+        /* A packed descriptor's flags stand where a split one's next does. */
+        d.flags = d.next;
+        reason = vq_gather_add(q, gather, buffer, &d);
     }
-    return reason == VQ_NOT_BROKEN ? vq_gather_end(&gather, buffer) : reason;
+    return reason;
 }
 
-/* Walks a list whose first slot is `at`; gives its length in slots and the id in its last. */
-VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, uint16_t at,
-                                      struct vq_packed_tail t, struct vq_buffer *buffer,
-                                      uint16_t *slots)
+/*
+ * Walks a list whose first slot is the next one. Gives the id in its last, its
+ * length in slots, 0 if it is not available, and where it ends.
+ */
+VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, struct vq_buffer *buffer,
+                                      uint32_t *slots, uint16_t *end)
 {
-    uint16_t n = 1, free_slots = (uint16_t)(q->size - q->outstanding);
-    struct vq_gather gather = vq_gather_begin(buffer);
+    uint32_t n = 0, free_slots = (uint32_t)q->size - q->outstanding;
+    uint16_t at = q->next_available;
+    struct vq_gather gather;
+    struct vq_descriptor d;
 
-    if (free_slots == 0)
-        return VQ_BROKEN_AVAILABLE_JUMP;
-    if (t.flags & VQ_DESC_INDIRECT) {
-        if (t.flags & VQ_DESC_NEXT)
-            return VQ_BROKEN_INDIRECT_NEXT;
-        buffer->id = t.id;
-        *slots = 1;
-        return vq_packed_walk_table(q, vq_load64(vq_packed_slot(q->descriptors, at), false),
-                                    t.bytes, buffer);
-    }
-    for (;;) {
-        enum vq_broken reason =
-            vq_gather_add(q, &gather, vq_load64(vq_packed_slot(q->descriptors, at), false), t.bytes,
-                          (t.flags & VQ_DESC_WRITE) != 0);
+    *slots = 0;
+    vq_gather_begin(&gather, buffer);
+    do {
+        bool available = vq_packed_look(q, at, &d);
+        enum vq_broken reason;
 
+        if (n == 0 && !available)
+            return VQ_NOT_BROKEN;
+        if (n == free_slots)
+            return n == 0 ? VQ_BROKEN_AVAILABLE_JUMP : VQ_BROKEN_CHAIN_LOOP;
+        if (d.flags & VQ_DESC_INDIRECT) {
+            if (n != 0 || (d.flags & VQ_DESC_NEXT))
+                return VQ_BROKEN_INDIRECT_NEXT;
+            reason = vq_packed_walk_table(q, d.address, d.bytes, &gather, buffer);
+        } else {
+            reason = vq_gather_add(q, &gather, buffer, &d);
+        }
         if (reason != VQ_NOT_BROKEN)
             return reason;
-        if (!(t.flags & VQ_DESC_NEXT))
-            break;
-        if (n == free_slots)
-            return VQ_BROKEN_CHAIN_LOOP;
         n++;
         at = vq_packed_advance(at, 1, q->size);
-        t = vq_packed_observe(vq_packed_slot(q->descriptors, at), false);
-        if (t.flags & VQ_DESC_INDIRECT)
-            return VQ_BROKEN_INDIRECT_NEXT;
-    }
-    buffer->id = t.id;
+    } while (d.flags & VQ_DESC_NEXT);
+    buffer->id = d.next;
     *slots = n;
+    *end = at;
     return vq_gather_end(&gather, buffer);
 }
 
@@ -85,24 +98,23 @@ VQ_BODY size_t vq_packed_pop(struct vq_device_queue *q, struct vq_buffer *const 
     size_t n;
 
     for (n = 0; n < count && !q->broken; n++) {
-        uint16_t at = q->next_available, slots;
-        struct vq_packed_tail t =
-            vq_packed_observe(vq_packed_slot(q->descriptors, at), q->platform);
         struct vq_buffer *buffer = buffers[n];
-        enum vq_broken reason;
+        uint32_t slots;
+        uint16_t end;
+        enum vq_broken reason = vq_packed_walk(q, buffer, &slots, &end);
 
-        if (!vq_packed_is(t.flags, vq_packed_available_flags(at)))
-            break;
-        reason = vq_packed_walk(q, at, t, buffer, &slots);
-        if (reason == VQ_NOT_BROKEN)
+        if (reason == VQ_NOT_BROKEN) {
+            if (slots == 0)
+                break;
             reason = vq_head_check(q, buffer->id);
+        }
         if (reason != VQ_NOT_BROKEN) {
             vq_device_break_(q, reason);
             break;
         }
-        q->in_flight[buffer->id] = slots;
+        q->in_flight[buffer->id] = (uint16_t)slots;
         q->outstanding = (uint16_t)(q->outstanding + slots);
-        q->next_available = vq_packed_advance(at, slots, q->size);
+        q->next_available = end;
         if (VQ_HAS_ORDER(q))
             vq_order_take(q, buffer);
     }
@@ -120,10 +132,7 @@ VQ_BODY void vq_packed_put(struct vq_device_queue *q, const struct vq_used *used
         (uint16_t)(vq_packed_used_flags(at) | (used->written ? VQ_DESC_WRITE : 0))};
 
     (void)buffers;
-    if (at == q->published_used)
-        q->first = t;
-    else
-        vq_packed_store(vq_packed_slot(q->descriptors, at), t);
+    vq_packed_store(vq_packed_slot(q->descriptors, at), t, &q->first, at == q->published_used);
     q->next_used = vq_packed_advance(at, slots, q->size);
     q->outstanding = (uint16_t)(q->outstanding - slots);
 }

@@ -18,18 +18,16 @@
  */
 VQ_BODY enum vq_broken vq_split_follow(struct vq_device_queue *q, const struct vq_table *table,
                                        uint32_t i, struct vq_gather *gather,
-                                       struct vq_descriptor *d, bool big)
+                                       struct vq_buffer *buffer, struct vq_descriptor *d, bool big)
 {
     for (uint32_t hops = table->entries;;) {
-        uint64_t first = 0, rest = 0;
-        enum vq_broken reason = vq_table_load(q, table, i, &first, &rest, big);
+        enum vq_broken reason;
 
-        if (reason != VQ_NOT_BROKEN)
-            return reason;
-        *d = vq_descriptor_of(first, rest, big);
+        if (!vq_table_load(q, table, i, d, big))
+            return VQ_BROKEN_ADDRESS;
         if (d->flags & VQ_DESC_INDIRECT)
             return VQ_NOT_BROKEN;
-        reason = vq_gather_add(q, gather, d->address, d->bytes, (d->flags & VQ_DESC_WRITE) != 0);
+        reason = vq_gather_add(q, gather, buffer, d);
         if (reason != VQ_NOT_BROKEN || !(d->flags & VQ_DESC_NEXT))
             return reason;
         if (--hops == 0)
@@ -44,17 +42,19 @@ VQ_BODY enum vq_broken vq_split_walk(struct vq_device_queue *q, uint16_t head,
                                      struct vq_buffer *buffer, bool big)
 {
     struct vq_table table = {.base = q->descriptors, .entries = q->size};
-    struct vq_gather gather = vq_gather_begin(buffer);
+    struct vq_gather gather;
     struct vq_descriptor d;
-    enum vq_broken reason = vq_split_follow(q, &table, head, &gather, &d, big);
+    enum vq_broken reason;
 
+    vq_gather_begin(&gather, buffer);
+    reason = vq_split_follow(q, &table, head, &gather, buffer, &d, big);
     if (reason == VQ_NOT_BROKEN && (d.flags & VQ_DESC_INDIRECT)) {
         bool chained = d.flags & VQ_DESC_NEXT;
         reason = vq_table_enter(q, &table, d.address, d.bytes);
         if (reason == VQ_NOT_BROKEN && chained)
             reason = VQ_BROKEN_INDIRECT_NEXT;
         if (reason == VQ_NOT_BROKEN)
-            reason = vq_split_follow(q, &table, 0, &gather, &d, big);
+            reason = vq_split_follow(q, &table, 0, &gather, buffer, &d, big);
         if (reason == VQ_NOT_BROKEN && (d.flags & VQ_DESC_INDIRECT))
             reason = VQ_BROKEN_INDIRECT_NESTED;
     }
@@ -66,7 +66,9 @@ VQ_BODY uint16_t vq_split_available(struct vq_device_queue *q, bool big)
 {
     uint16_t n = (uint16_t)(q->seen_available - q->next_available);
 
-    if (n == 0 && !q->broken) {
+    if (q->broken)
+        return 0;
+    if (n == 0) {
         uint16_t idx = vq_observe16(vq_ring_idx(q->driver_area), big);
         vq_platform_order(q->platform);
         n = (uint16_t)(idx - q->next_available);
@@ -76,7 +78,7 @@ VQ_BODY uint16_t vq_split_available(struct vq_device_queue *q, bool big)
         }
         q->seen_available = idx;
     }
-    return q->broken ? 0 : n;
+    return n;
 }
 
 VQ_BODY size_t vq_split_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[],

@@ -34,8 +34,7 @@ struct vq_table {
 };
 
 /* By value, so that a table that is walked may stay in registers. */
-static __attribute__((noinline, cold)) bool vq_table_fetch(struct vq_device_queue *q,
-                                                           uint64_t address, uint8_t *raw)
+static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, uint8_t *raw)
 {
     struct vq_segment part[VQ_DESC_BYTES];
     size_t n = vq_memory_map(q->memory, address, VQ_DESC_BYTES, VQ_READ, part, VQ_DESC_BYTES,
@@ -47,22 +46,19 @@ static __attribute__((noinline, cold)) bool vq_table_fetch(struct vq_device_queu
     return n != 0;
 }
 
-/* Descriptor `i`, as its two halves of 64 bits. */
-VQ_BODY enum vq_broken vq_table_load(struct vq_device_queue *q, const struct vq_table *table,
-                                     uint32_t i, uint64_t *first, uint64_t *rest, bool big)
+/* Descriptor `i`, as the format of a split ring has it. */
+VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *table, uint32_t i,
+                           struct vq_descriptor *d, bool big)
 {
-    if (table->base) {
-        const uint8_t *at = table->base + (size_t)i * VQ_DESC_BYTES;
-        *first = vq_load64(at, big);
-        *rest = vq_load64(at + 8, big);
+    if (!VQ_WITH_INDIRECT || table->base) {
+        vq_descriptor_load(d, table->base + (size_t)i * VQ_DESC_BYTES, big);
     } else {
         uint64_t copy[2];
         if (!vq_table_fetch(q, table->address + (uint64_t)i * VQ_DESC_BYTES, (uint8_t *)copy))
-            return VQ_BROKEN_ADDRESS;
-        *first = vq_swap64(copy[0], big);
-        *rest = vq_swap64(copy[1], big);
+            return false;
+        *d = vq_descriptor_of(vq_swap64(copy[0], big), vq_swap64(copy[1], big), big);
     }
-    return VQ_NOT_BROKEN;
+    return true;
 }
 
 /*
@@ -93,68 +89,73 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
     return VQ_NOT_BROKEN;
 }
 
-/* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
-static __attribute__((noinline, cold)) enum vq_broken
-vq_gather_refusal(const struct vq_device_queue *q, uint64_t address, uint32_t bytes, bool writable)
-{
-    return vq_memory_covers(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ)
-               ? VQ_BROKEN_CHAIN_SEGMENTS
-               : VQ_BROKEN_ADDRESS;
-}
-
 /*
  * A buffer while it is collected: a copy of its own, so that the compiler may keep
  * it in registers while segments are stored.
  */
 struct vq_gather {
     struct vq_segment *next;
-    struct vq_segment *end;
+    uint32_t room;
+    bool writable; /* a writable element was seen, which may have been an empty one */
     uint64_t bytes;
-    /* What was collected before the first writable element, which may have been an empty one;
-     * NULL while there was none. */
-    struct vq_segment *writable;
-    uint64_t readable_bytes;
 };
 
-VQ_BODY struct vq_gather vq_gather_begin(const struct vq_buffer *buffer)
+VQ_BODY void vq_gather_begin(struct vq_gather *g, const struct vq_buffer *buffer)
 {
-    return (struct vq_gather){.next = buffer->segments, .end = buffer->segments + buffer->room};
+    g->next = buffer->segments;
+    g->room = buffer->room;
+    g->writable = false;
+    g->bytes = 0;
 }
 
-VQ_BODY enum vq_broken vq_gather_end(const struct vq_gather *g, struct vq_buffer *buffer)
+/* What was collected so far is what the device may read. */
+VQ_BODY void vq_gather_turn(struct vq_gather *g, struct vq_buffer *buffer)
 {
-    const struct vq_segment *writable = g->writable ? g->writable : g->next;
+    buffer->readable = buffer->room - g->room;
+    buffer->readable_bytes = g->bytes;
+    g->writable = true;
+}
 
-    buffer->readable = (uint32_t)(writable - buffer->segments);
-    buffer->readable_bytes = g->writable ? g->readable_bytes : g->bytes;
-    buffer->writable = (uint32_t)(g->next - writable);
+VQ_BODY enum vq_broken vq_gather_end(struct vq_gather *g, struct vq_buffer *buffer)
+{
+    if (!g->writable)
+        vq_gather_turn(g, buffer);
+    buffer->writable = buffer->room - g->room - buffer->readable;
     buffer->writable_bytes = g->bytes - buffer->readable_bytes;
     /* Too few elements to wrap 64 bits, so one look at the end is enough. */
     return g->bytes > UINT64_C(1) << 32 ? VQ_BROKEN_CHAIN_BYTES : VQ_NOT_BROKEN;
 }
 
-/* Adds one element. */
-VQ_BODY enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather *g,
-                                     uint64_t address, uint32_t bytes, bool writable)
+/* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
+static VQ_COLD enum vq_broken vq_gather_refusal(const struct vq_device_queue *q, uint64_t address,
+                                                uint32_t bytes, enum vq_access access)
 {
+    return vq_memory_covers(q->memory, address, bytes, access) ? VQ_BROKEN_CHAIN_SEGMENTS
+                                                               : VQ_BROKEN_ADDRESS;
+}
+
+/* Adds one element. */
+VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather *g,
+                                     struct vq_buffer *buffer, const struct vq_descriptor *element)
+{
+    bool writable = (element->flags & VQ_DESC_WRITE) != 0;
+    enum vq_access access = writable ? VQ_WRITE : VQ_READ;
     size_t n;
 
-    if (writable != (g->writable != NULL)) {
+    if (writable != g->writable) {
         if (!writable)
             return VQ_BROKEN_CHAIN_ORDER;
-        g->writable = g->next;
-        g->readable_bytes = g->bytes;
+        vq_gather_turn(g, buffer);
     }
-    if (bytes == 0)
+    if (element->bytes == 0)
         return VQ_NOT_BROKEN;
-    if (g->next == g->end)
-        return VQ_BROKEN_CHAIN_SEGMENTS;
-    n = vq_memory_map_near(q->memory, address, bytes, writable ? VQ_WRITE : VQ_READ, g->next,
-                           (size_t)(g->end - g->next), &q->region_hint);
+    n = vq_memory_map_near(q->memory, element->address, element->bytes, access, g->next, g->room,
+                           &q->region_hint);
     if (n == 0)
-        return vq_gather_refusal(q, address, bytes, writable);
+        return vq_gather_refusal(q, element->address, element->bytes, access);
     g->next += n;
-    g->bytes += bytes;
+    g->room -= (uint32_t)n;
+    g->bytes += element->bytes;
     return VQ_NOT_BROKEN;
 }
 

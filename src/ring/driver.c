@@ -7,7 +7,7 @@
 #include "driver_packed.h"
 #include "driver_split.h"
 
-static void zero(void *area, size_t bytes)
+VQ_STEP void zero(void *area, size_t bytes)
 {
     volatile uint8_t *p = area;
     for (size_t i = 0; i < bytes; i++)
@@ -29,7 +29,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         return VQ_ERR_INVALID;
     if (!vq_aligned(config->descriptor_area, 16) ||
         !vq_aligned(config->driver_area, packed ? 4 : 2) || !vq_aligned(config->device_area, 4) ||
-        !vq_aligned(config->indirect_tables, 16))
+        (VQ_WITH_INDIRECT && !vq_aligned(config->indirect_tables, 16)))
         return VQ_ERR_ALIGN;
 
     *q = (struct vq_driver_queue){
@@ -48,7 +48,8 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .published_available = packed ? VQ_PACKED_WRAP : 0,
         .next_used = packed ? VQ_PACKED_WRAP : 0,
     };
-    if (config->indirect_tables && vq_feature(&config->features, VQ_F_INDIRECT_DESC)) {
+    if (VQ_WITH_INDIRECT && config->indirect_tables &&
+        vq_feature(&config->features, VQ_F_INDIRECT_DESC)) {
         q->indirect_tables = config->indirect_tables;
         q->indirect_address = config->indirect_address;
         q->indirect_entries = config->indirect_entries;

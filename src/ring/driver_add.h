@@ -48,7 +48,7 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
 {
     unsigned count = readable + writable;
     unsigned slots = vq_add_indirect(q, count) ? 1 : count;
-    uint64_t bytes = 0, writable_bytes = 0;
+    uint32_t writable_bytes = 0, left = 0; /* of 2^32, which is what 0 means at first */
 
     if (q->broken)
         return VQ_ERR_BROKEN;
@@ -58,16 +58,19 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
     if (slots > q->free_count)
         return VQ_ERR_FULL;
     for (unsigned i = 0; i < count; i++) {
-        if (elements[i].bytes == 0)
+        uint32_t bytes = elements[i].bytes;
+
+        if (bytes == 0)
             return VQ_ERR_INVALID;
-        bytes += elements[i].bytes;
+        if (i != 0 && bytes > left)
+            return VQ_ERR_RANGE;
+        left -= bytes;
         if (i >= readable)
-            writable_bytes += elements[i].bytes;
+            writable_bytes += bytes;
     }
-    if (bytes > UINT64_C(1) << 32)
-        return VQ_ERR_RANGE;
     *need = (uint16_t)slots;
-    *limit = writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
+    /* 2^32 of them are one more than a used length can say. */
+    *limit = writable != 0 && writable_bytes == 0 ? UINT32_MAX : writable_bytes;
     return VQ_OK;
 }
 
@@ -95,8 +98,8 @@ VQ_BODY uint16_t vq_chain_tail(const struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t tail = id;
 
-    if (q->variant != VQ_VARIANT_PACKED)
-        for (uint16_t i = 1; i < q->slots[id].count; i++)
+    if (!VQ_IS_PACKED(q))
+        for (uint32_t left = q->slots[id].count; left > 1; left--)
             tail = q->slots[tail].next;
     return tail;
 }

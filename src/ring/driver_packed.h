@@ -19,10 +19,7 @@ VQ_BODY void vq_packed_fill(struct vq_driver_queue *q, uint16_t at, uint64_t add
     struct vq_packed_tail t = {bytes, id, (uint16_t)(flags | vq_packed_available_flags(at))};
 
     vq_store64(slot, address, false);
-    if (at == q->published_available)
-        q->first = t;
-    else
-        vq_packed_store(slot, t);
+    vq_packed_store(slot, t, &q->first, at == q->published_available);
 }
 
 /* PACKED-DRV-INDIR-02: of the flags only WRITE. */
@@ -33,9 +30,11 @@ VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
     uint8_t *table = vq_indirect_table(q, id);
 
     for (unsigned i = 0; i < count; i++, table += VQ_DESC_BYTES) {
+        struct vq_packed_tail t = {elements[i].bytes, 0,
+                                   i < readable ? 0 : (uint16_t)VQ_DESC_WRITE};
+
         vq_store64(table, elements[i].address, false);
-        vq_packed_store(table, (struct vq_packed_tail){elements[i].bytes, 0,
-                                                       i < readable ? 0 : (uint16_t)VQ_DESC_WRITE});
+        vq_packed_store(table, t, NULL, false);
     }
 }
 
@@ -152,10 +151,11 @@ VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], s
 VQ_BODY void vq_packed_withdraw(struct vq_driver_queue *q)
 {
     for (uint16_t at = q->published_available; at != q->next_available;
-         at = vq_packed_advance(at, 1, q->size))
-        vq_packed_store(
-            vq_packed_slot(q->descriptors, at),
-            (struct vq_packed_tail){.flags = vq_packed_used_flags(at ^ VQ_PACKED_WRAP)});
+         at = vq_packed_advance(at, 1, q->size)) {
+        struct vq_packed_tail t = {.flags = vq_packed_used_flags(at ^ VQ_PACKED_WRAP)};
+
+        vq_packed_store(vq_packed_slot(q->descriptors, at), t, NULL, false);
+    }
 }
 
 VQ_BODY void vq_packed_want_signals(struct vq_driver_queue *q, bool wanted)

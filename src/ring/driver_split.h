@@ -91,7 +91,9 @@ VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
 {
     uint16_t n = (uint16_t)(q->seen_used - q->next_used);
 
-    if (n == 0 && !q->broken) {
+    if (q->broken)
+        return 0;
+    if (n == 0) {
         uint16_t idx = vq_observe16(vq_ring_idx(q->device_area), big);
         vq_platform_order(q->platform);
         n = (uint16_t)(idx - q->next_used);
@@ -101,7 +103,7 @@ VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
         }
         q->seen_used = idx;
     }
-    return q->broken ? 0 : n;
+    return n;
 }
 
 VQ_BODY bool vq_split_get_one(struct vq_driver_queue *q, struct vq_done *done, bool big)

@@ -31,14 +31,11 @@ VQ_ALWAYS_INLINE bool vq_packed_size_valid(uint32_t size)
 /* `by` is at most `size`. Sizes need not be powers of two: compare and subtract. */
 VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t size)
 {
-    uint32_t slot = (uint32_t)(at & VQ_PACKED_SLOT) + by;
-    uint32_t wrap = at & VQ_PACKED_WRAP;
+    uint32_t next = (uint32_t)at + by;
 
-    if (slot >= size) {
-        slot -= size;
-        wrap ^= VQ_PACKED_WRAP;
-    }
-    return (uint16_t)(slot | wrap);
+    if ((uint32_t)(at & VQ_PACKED_SLOT) + by >= size)
+        next += (uint32_t)VQ_PACKED_WRAP - size;
+    return (uint16_t)next;
 }
 
 /* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. */
@@ -96,20 +93,31 @@ VQ_ALWAYS_INLINE uint64_t vq_packed_rest(struct vq_packed_tail t)
     return t.bytes | (uint64_t)t.id << 32 | (uint64_t)t.flags << 48;
 }
 
-/* Of a slot that a batch's first slot hides. */
-VQ_ALWAYS_INLINE void vq_packed_store(uint8_t *slot, struct vq_packed_tail t)
+/* The first slot of a batch waits for vq_packed_publish and hides the others until then. */
+VQ_ALWAYS_INLINE void vq_packed_store(uint8_t *slot, struct vq_packed_tail t,
+                                      struct vq_packed_tail *first, bool is_first)
 {
-    vq_store64(slot + 8, vq_packed_rest(t), false);
+#if UINTPTR_MAX > 0xffffffffu
+    if (is_first)
+        *first = t;
+    else
+        vq_store64(slot + 8, vq_packed_rest(t), false);
+#else
+    vq_store32(slot + 8, t.bytes, false);
+    vq_store16(slot + 12, t.id, false);
+    if (is_first)
+        first->flags = t.flags;
+    else
+        vq_store16(slot + 14, t.flags, false);
+#endif
 }
 
-/* Of the first slot: makes it, and all that was stored before, visible at once. */
+/* Makes the first slot, and all that was stored before, visible at once. */
 VQ_ALWAYS_INLINE void vq_packed_publish(uint8_t *slot, struct vq_packed_tail t)
 {
 #if UINTPTR_MAX > 0xffffffffu
     vq_publish64(slot + 8, vq_packed_rest(t), false);
 #else
-    vq_store32(slot + 8, t.bytes, false);
-    vq_store16(slot + 12, t.id, false);
     vq_publish16(slot + 14, t.flags, false);
 #endif
 }
@@ -123,6 +131,15 @@ VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, ui
     vq_store32(area, (mode == VQ_EVENT_DESCRIPTOR ? at : 0) | mode << 16, false);
 }
 
+/* Where a position lies on one line of numbers on which `now` is its slot: another wrap is a
+ * round before. */
+VQ_ALWAYS_INLINE uint16_t vq_packed_line(uint16_t at, uint16_t now, uint16_t size)
+{
+    uint32_t slot = at & VQ_PACKED_SLOT;
+
+    return (uint16_t)(((at ^ now) & VQ_PACKED_WRAP) ? slot - size : slot);
+}
+
 /*
  * Does the other end, whose wish stands in `area`, want to hear of the step from
  * `before` to `now`? Reserved modes, and the descriptor mode where it was not
@@ -131,20 +148,14 @@ VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, ui
 VQ_ALWAYS_INLINE bool vq_packed_wanted(const void *area, bool event_idx, uint16_t before,
                                        uint16_t now, uint16_t size)
 {
-    uint32_t wish = vq_load32(area, false);
-    uint16_t mode = (wish >> 16) & 3, at = (uint16_t)wish;
-    uint16_t event, to;
+    uint32_t wish = vq_load32(area, false), mode = (wish >> 16) & 3;
 
     if (mode == VQ_EVENT_DISABLE)
         return false;
     if (mode != VQ_EVENT_DESCRIPTOR || !event_idx)
         return true;
-    /* On one line of numbers on which `now` is its slot: another wrap is a round before. */
-    to = now & VQ_PACKED_SLOT;
-    event = at & VQ_PACKED_SLOT;
-    if ((at ^ now) & VQ_PACKED_WRAP)
-        event = (uint16_t)(event - size);
-    return vq_event_passed(event, to, (uint16_t)(to - vq_packed_distance(before, now, size)));
+    return vq_event_passed(vq_packed_line((uint16_t)wish, now, size), now & VQ_PACKED_SLOT,
+                           vq_packed_line(before, now, size));
 }
 
 #endif

@@ -66,6 +66,13 @@ VQ_ALWAYS_INLINE struct vq_descriptor vq_descriptor_of(uint64_t address, uint64_
     return d;
 }
 
+/* Read whole, each byte once. */
+VQ_ALWAYS_INLINE void vq_descriptor_load(struct vq_descriptor *d, const uint8_t *at, bool big)
+{
+    uint64_t first = vq_load64(at, big);
+    *d = vq_descriptor_of(first, vq_load64(at + 8, big), big);
+}
+
 VQ_ALWAYS_INLINE void vq_descriptor_store(void *at, uint64_t address, uint32_t bytes,
                                           uint16_t flags, uint16_t next, bool big)
 {

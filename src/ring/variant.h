@@ -83,11 +83,11 @@ static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
 #define VQ_ON_EMPTY(q)     (VQ_WITH_ON_EMPTY && (q)->on_empty)
 
 #define VQ_IS(q, with, others, name) ((with) && (!(others) || (q)->variant == (name)))
+#define VQ_IS_PACKED(q)              VQ_IS(q, VQ_WITH_PACKED, VQ_WITH_SPLIT || VQ_WITH_BIG, VQ_VARIANT_PACKED)
 
 /* Calls vq_split_NAME(q, ..., big) or vq_packed_NAME(q, ...). */
 #define VQ_BY_VARIANT(q, name, ...)                                                                \
-    (VQ_IS(q, VQ_WITH_PACKED, VQ_WITH_SPLIT || VQ_WITH_BIG, VQ_VARIANT_PACKED)                     \
-         ? vq_packed_##name((q), ##__VA_ARGS__)                                                    \
+    (VQ_IS_PACKED(q) ? vq_packed_##name((q), ##__VA_ARGS__)                                        \
      : VQ_IS(q, VQ_WITH_BIG, VQ_WITH_SPLIT, VQ_VARIANT_SPLIT_BIG)                                  \
          ? vq_split_##name((q), ##__VA_ARGS__, true)                                               \
          : vq_split_##name((q), ##__VA_ARGS__, false))
