@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 
 .PHONY: all run test spec-coverage install check-format tidy warnings sanitize cross bench guests \
-	fuzz clean
+	fuzz size clean
 
 all:
 	@scripts/build $(BUILD) || { scripts/deps --check build; exit 1; }
@@ -29,6 +29,9 @@ install: all
 
 check-format tidy warnings sanitize cross guests fuzz:
 	@BUILD=$(BUILD) scripts/check/$(@:check-%=%)
+
+size:
+	@scripts/check/size --write
 
 bench: all
 	@$(BUILD)/vq bench ring
