@@ -139,7 +139,8 @@ struct vq_refusal {
 };
 
 /*
- * Finds the largest size not above `wanted` (0: size_max) that the constraints allow
+ * Finds the largest size not above `wanted` (0: size_max; a fixed size is taken even
+ * if it is above) that the constraints allow
  * and that fits, and a place for each part: several in one fragment or each in its
  * own, such that the fragments touched have the least bytes in all. A size that
  * fits is always found: this is a search, not a heuristic.

@@ -107,6 +107,9 @@ static enum vq_error open_queue(struct vq_blk_driver *driver, uint16_t index)
     error = vq_place_find(&constraints, o->queue_size, &fragment, 1, &place, NULL);
     if (error != VQ_OK)
         return error;
+    /* A device that fixes the size may fix one that the private memory has no room for. */
+    if (place.layout.size > o->queue_size)
+        return VQ_ERR_SIZE;
 
     *q = (struct vq_blk_driver_queue){
         .driver = driver,

@@ -226,6 +226,7 @@ static struct bench {
     struct vq_memory memory;
     struct vq_loopback_queue loop_queues[QUEUES];
     struct vq_loopback loop;
+    struct vq_constraints constraints;
     struct vq_blk_driver_options options;
     struct vq_blk_memory queue_memory[QUEUES];
     struct vq_blk_driver_queue queues[QUEUES];
@@ -304,6 +305,8 @@ static enum vq_error open_disk(void)
         .memory = &b.memory,
         .queues = b.loop_queues,
         .queue_count = QUEUES,
+        .constraints = b.constraints,
+        .legacy_big_endian = b.big,
     };
     size_t shared, private_bytes;
     assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_OK);
@@ -635,6 +638,21 @@ static void smaller_queue(void **state)
     assert_int_equal(one(&r), VQ_OK);
 }
 
+/* A legacy block of 32 is as large as one of 64, so that the ring's memory would do. */
+static void fixed_size(void **state)
+{
+    (void)state;
+    make_legacy();
+    b.constraints = (struct vq_constraints){.format = VQ_FORMAT_LEGACY, .size_fixed = true};
+    b.options.legacy_block = true;
+    b.options.queue_size = SIZE / 2;
+    assert_int_equal(open_disk(), VQ_ERR_SIZE);
+    assert_int_equal(b.why.step, VQ_INIT_SETUP);
+    b.options.queue_size = SIZE;
+    assert_int_equal(open_disk(), VQ_OK);
+    assert_int_equal(b.queues[0].size, SIZE);
+}
+
 static void reset_and_abandon(void **state)
 {
     (void)state;
@@ -900,6 +918,7 @@ int main(void)
         CASE(packed, "the same over packed rings [BASIC-DRV-VQ-01]"),
         CASE(without_indirect, "features can be left out [BASIC-DRV-FEAT-09]"),
         CASE(smaller_queue, "the device's queue size is a maximum"),
+        CASE(fixed_size, "a queue size that the device fixes is refused above what was asked for"),
         CASE(reset_and_abandon, "a reset comes before buffers are taken back "
                                 "[INIT-DRV-CLEAN-02]"),
         CASE(needs_reset, "requests of a device that needs a reset are abandoned and sent again "
