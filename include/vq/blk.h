@@ -3,7 +3,8 @@
  * configuration space, the request. Both ends of the device use these.
  *
  * Every number is little-endian, but in the native order of the driver when
- * VERSION_1 was not negotiated (legacy). The structs state the layout; shared
+ * VERSION_1 was not negotiated (legacy); ranges, which are data, are little-endian
+ * even then. The structs state the layout; shared
  * memory is reached through loads and stores of single fields, never by
  * overlaying them.
  */

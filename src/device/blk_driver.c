@@ -136,11 +136,12 @@ static void fill(const struct vq_blk_driver_queue *q, uint8_t *slot,
     *(volatile uint8_t *)(slot + VQ_BLK_SLOT_STATUS) = NO_STATUS;
     if (r->type != VQ_BLK_T_DISCARD && r->type != VQ_BLK_T_WRITE_ZEROES)
         return;
+    /* Data, of which only the header and the status have the order of a legacy driver. */
     uint8_t *range = slot + VQ_BLK_SLOT_RANGE;
-    vq_store64(range + offsetof(struct vq_blk_range, sector), r->sector, big);
-    vq_store32(range + offsetof(struct vq_blk_range, sectors), r->sectors, big);
+    vq_store64(range + offsetof(struct vq_blk_range, sector), r->sector, false);
+    vq_store32(range + offsetof(struct vq_blk_range, sectors), r->sectors, false);
     vq_store32(range + offsetof(struct vq_blk_range, flags), r->unmap ? VQ_BLK_RANGE_UNMAP : 0,
-               big);
+               false);
 }
 
 enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
