@@ -18,7 +18,7 @@ static uint16_t segments_of(const struct vq_blk_driver_options *o)
 
 static bool indirect(const struct vq_blk_driver_options *o)
 {
-    return !vq_feature(&o->without, VQ_F_INDIRECT_DESC);
+    return VQ_WITH_INDIRECT && !vq_feature(&o->without, VQ_F_INDIRECT_DESC);
 }
 
 /* Offsets in the two blocks, for the queue size that was asked for. */
@@ -195,6 +195,8 @@ static struct vq_features wanted(const struct vq_blk_driver_options *o)
         vq_feature_clear(&set, VQ_F_RING_PACKED);
     if (!VQ_WITH_IN_ORDER)
         vq_feature_clear(&set, VQ_F_IN_ORDER);
+    if (!VQ_WITH_INDIRECT)
+        vq_feature_clear(&set, VQ_F_INDIRECT_DESC);
     return set;
 }
 
