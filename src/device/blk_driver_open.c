@@ -40,6 +40,10 @@ static enum vq_error map_memory(const struct vq_blk_driver_options *o, struct me
     if (depth > size || segments > VQ_SIZE_MAX - VQ_BLK_FRAME)
         return VQ_ERR_INVALID;
 
+#if SIZE_MAX <= 0xffffffffu
+    if (indirect(o) && size * (segments + VQ_BLK_FRAME) > SIZE_MAX / 2 / 16)
+        return VQ_ERR_INVALID;
+#endif
     map->tables = depth * VQ_BLK_SLOT_BYTES;
     map->ring = map->tables + (indirect(o) ? size * (segments + VQ_BLK_FRAME) * 16 : 0);
     map->shared = map->ring + VQ_SPLIT_BYTES(size);

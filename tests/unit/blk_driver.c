@@ -15,6 +15,9 @@
 #define DATA   (512u << 10) /* where data lies in the arena */
 #define QUEUES 2u
 
+#ifndef VQ_WITH_INDIRECT
+#define VQ_WITH_INDIRECT 1 /* as src/ring/variant.h has it */
+#endif
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define HOST_BIG true
 #else
@@ -904,6 +907,13 @@ static void too_little_memory(void **state)
     b.options.depth = 1;
     b.options.queue_size = 0;
     assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_ERR_SIZE);
+    /* The largest tables, 16 GiB: said in full, or refused where no size can say it. */
+    b.options.queue_size = VQ_SIZE_MAX;
+    b.options.segments = VQ_SIZE_MAX - 2;
+    if (vq_blk_driver_measure(&b.options, &shared, &private_bytes) == VQ_OK)
+        assert_true(!VQ_WITH_INDIRECT || shared > UINT64_C(16) << 30);
+    else
+        assert_true(sizeof(size_t) == 4);
     (void)set_up(NULL);
     assert_int_equal(open_disk(), VQ_OK);
     b.queue_memory[1].shared_bytes -= 16;
