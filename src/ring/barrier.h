@@ -206,14 +206,6 @@ VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
         ((uint8_t *)to)[i] = VQ_HOOK((const void *)(source + i), uint8_t, source[i]);
 }
 
-/* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. */
-VQ_ALWAYS_INLINE void vq_full_fence(void)
-{
-#if !defined(__FRAMAC__)
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-}
-
 #if defined(VQ_PLATFORM_HOOK)
 /* A test build sees each barrier of the next kind. */
 void vq_platform_hook(void);
@@ -239,6 +231,23 @@ VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
     }
+#else
+    (void)platform;
+#endif
+}
+
+/* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. With
+ * ORDER_PLATFORM it is the platform's barrier, of which a Cortex-M has no other. */
+VQ_ALWAYS_INLINE void vq_full_fence(bool platform)
+{
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+    platform = false;
+#endif
+#if !defined(__FRAMAC__)
+    if (platform)
+        vq_platform_order(true);
+    else
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #else
     (void)platform;
 #endif

@@ -102,7 +102,7 @@ bool vq_device_enable_notifications(struct vq_device_queue *q)
 {
     VQ_BY_VARIANT(q, want_kicks, true);
     /* Pairs with the fence of the driver between its idx and its look at our wish. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     return vq_device_pending(q);
 }
 

@@ -148,7 +148,7 @@ VQ_BODY bool vq_packed_publish_used(struct vq_device_queue *q)
     q->published_used = now;
 
     /* Pairs with the fence of the driver between its wish and its last look at the ring. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     if (q->signal_always) {
         q->signal_always = false;
         return true;

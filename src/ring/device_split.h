@@ -136,7 +136,7 @@ VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)
     q->published_used = now;
 
     /* Pairs with the fence of the driver between its wish and its last look at idx. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     /* FEAT-DEV-LEG-02: suppressed or not, when all that was seen to be available is taken. */
     if (VQ_ON_EMPTY(q) && q->seen_available == q->next_available)
         return true;

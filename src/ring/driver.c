@@ -117,7 +117,7 @@ bool vq_driver_enable_notifications(struct vq_driver_queue *q)
 {
     VQ_BY_VARIANT(q, want_signals, true);
     /* Pairs with the fence of the device between its idx and its look at our wish. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     return vq_driver_pending(q);
 }
 

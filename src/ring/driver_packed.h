@@ -82,7 +82,7 @@ VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
     q->added = 0;
 
     /* PACKED-DRV-SUPPLY-03; pairs with the device's, between its wish and its last look. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     return vq_packed_wanted(q->device_area, q->event_idx, before, now, q->size);
 }
 

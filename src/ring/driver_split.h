@@ -79,7 +79,7 @@ VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
     q->added = 0;
 
     /* SPLIT-DRV-SUPPLY-06; pairs with the device's, between its wish and its last look at idx. */
-    vq_full_fence();
+    vq_full_fence(q->platform);
     if (q->event_idx)
         return vq_event_passed(vq_load16(vq_avail_event(q->device_area, q->size), big), now,
                                before);

@@ -94,6 +94,7 @@ struct machine {
     struct vq_memory memory;
     struct vq_random random;
     uint16_t held[SIZE];
+    struct vq_features features; /* of both ends */
     unsigned held_count;
 };
 
@@ -117,6 +118,7 @@ static void open_machine(struct machine *m, const struct pair_options *options, 
         vq_feature_set(&driver.features, VQ_F_ORDER_PLATFORM);
         vq_feature_set(&device.features, VQ_F_ORDER_PLATFORM);
     }
+    m->features = driver.features;
     driver.descriptor_area = driver_copy + DESCRIPTORS;
     driver.driver_area = driver_copy + DRIVER_AREA;
     driver.device_area = driver_copy + DEVICE_AREA;
@@ -298,26 +300,30 @@ static unsigned orders(void)
 }
 
 /*
- * In what one call did: with `platform`, one barrier, and beside it (after it, or
- * before it) this happened to a field in the `bytes` from `offset` on; else none.
+ * In what one call did: with `platform`, so many barriers, and beside the one of this
+ * number (after it, or before it) this happened to a field in the `bytes` from
+ * `offset` on; else none.
  */
-static void barrier(const struct machine *m, bool platform, bool after, enum event what,
-                    size_t offset, size_t bytes)
+static void barrier(const struct machine *m, unsigned count, unsigned number, bool after,
+                    enum event what, size_t offset, size_t bytes)
 {
+    bool platform = vq_feature(&m->features, VQ_F_ORDER_PLATFORM);
     unsigned at = 0;
 
-    EXPECT_EQ(&m->twin, orders(), platform);
+    EXPECT_EQ(&m->twin, orders(), platform ? count : 0);
     if (!platform)
         return;
-    while (events[at].what != ORDER)
-        at++;
+    for (; events[at].what != ORDER || number != 0; at++)
+        number -= events[at].what == ORDER;
     at += after ? 1 : -1u;
     EXPECT(&m->twin, at < event_count);
     EXPECT_EQ(&m->twin, events[at].what, what);
     EXPECT(&m->twin, events[at].offset >= offset && events[at].offset < offset + bytes);
 }
 
-/* Each end publishes behind a barrier and looks at nothing before the one after what it observed.
+/*
+ * Each end publishes behind a barrier, looks at the other's wish behind another, and at nothing
+ * before the one after what it observed.
  */
 static void order_platform(void **state)
 {
@@ -344,19 +350,31 @@ static void order_platform(void **state)
             EXPECT(&m.twin, vq_driver_add(&m.driver, &e, 1, 0) >= 0);
             event_count = 0;
             (void)vq_driver_publish(&m.driver);
-            barrier(&m, platform, true, CLEAN, available, bytes);
+            barrier(&m, 2, 0, true, CLEAN, available, bytes);
+            barrier(&m, 2, 1, false, CLEAN, available, bytes);
+            barrier(&m, 2, 1, true, INVALIDATE, DEVICE_AREA, 4);
             event_count = 0;
             EXPECT_EQ(&m.twin, vq_device_pop(&m.device, &one, 1), 1);
-            barrier(&m, platform, false, INVALIDATE, available, bytes);
+            barrier(&m, 1, 0, false, INVALIDATE, available, bytes);
             given.id = buffer.id;
             EXPECT_EQ(&m.twin, vq_device_push(&m.device, &given, 1), VQ_OK);
             event_count = 0;
             (void)vq_device_publish(&m.device);
-            barrier(&m, platform, true, CLEAN, used, bytes);
+            barrier(&m, 2, 0, true, CLEAN, used, bytes);
+            barrier(&m, 2, 1, false, CLEAN, used, bytes);
+            barrier(&m, 2, 1, true, INVALIDATE, DRIVER_AREA, 4);
             event_count = 0;
             EXPECT_EQ(&m.twin, vq_driver_get(&m.driver, &done, 1), 1);
-            barrier(&m, platform, false, INVALIDATE, used, bytes);
+            barrier(&m, 1, 0, false, INVALIDATE, used, bytes);
         }
+        /* Between a wish to be notified and the last look, behind which stands another, but for a
+         * driver that knows without a look that nothing is in flight. */
+        event_count = 0;
+        (void)vq_driver_enable_notifications(&m.driver);
+        barrier(&m, packed ? 1 : 2, 0, false, CLEAN, DRIVER_AREA, 4);
+        event_count = 0;
+        (void)vq_device_enable_notifications(&m.device);
+        barrier(&m, 2, 0, false, CLEAN, DEVICE_AREA, 4);
         pair_close(&m.twin);
     }
 }
