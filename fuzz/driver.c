@@ -154,6 +154,9 @@ static void add(struct run *r)
         should = VQ_ERR_RANGE;
 
     id = vq_driver_add(&r->q, elements, readable, writable);
+    /* Of two reasons to refuse either may be given. */
+    if (empty && should == VQ_ERR_INVALID && id == VQ_ERR_RANGE && bytes > UINT64_C(1) << 32)
+        should = VQ_ERR_RANGE;
     FUZZ_CHECK(should != VQ_OK ? id == should : id >= 0 && id < r->size);
     if (should != VQ_OK) {
         check(r);
