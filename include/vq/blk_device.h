@@ -111,7 +111,7 @@ struct vq_blk_queue {
     bool running;
     bool legacy;
     bool big_endian; /* of a legacy driver's requests */
-    bool durable;    /* in this run, writes are committed before they complete */
+    bool durable;    /* writes of this batch are committed before they complete */
     uint64_t served;
     struct vq_used used[VQ_BLK_BATCH];
 };

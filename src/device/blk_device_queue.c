@@ -123,6 +123,11 @@ static size_t vq_blk_take(struct vq_blk_queue *q, struct vq_blk_io *ios[], size_
     if (count == 0)
         return 0;
     n = vq_device_pop(&q->ring, q->free + q->free_top, count);
+    if (n == 0)
+        return 0;
+    /* After what is available was seen: a write that came after the cache was turned off must not
+     * be taken for one of before (BLK-DEV-OP-14). */
+    q->durable = vq_blk_writes_durable(q->device);
     /* Requests that end at once go back on the stack where these stand. */
     for (size_t i = 0; i < n; i++)
         taken[i] = q->free[q->free_top + i];
@@ -155,7 +160,6 @@ unsigned vq_blk_queue_run(struct vq_device_model *model, uint16_t index)
 
     if (!q)
         return VQ_RUN_IDLE;
-    q->durable = vq_blk_writes_durable(q->device);
     budget = q->ring.size;
     for (;;) {
         size_t more;

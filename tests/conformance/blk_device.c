@@ -388,6 +388,46 @@ static enum vq_error set_writeback(struct rig *rig, uint8_t value)
     return rig->model->ops->write_config(rig->model, VQ_BLK_CONFIG_WRITEBACK, &value, 1);
 }
 
+static struct rig *turned_rig;
+static struct rig_request turned_write;
+
+/* While the queue is being served, the control thread turns the cache off, and a write follows. */
+static size_t reap_and_turn(struct vq_blk_lane *lane, struct vq_blk_io *ios[], size_t count,
+                            bool wait)
+{
+    struct rig *rig = turned_rig;
+
+    lane->ops = &rig_lane_ops;
+    assert_int_equal(set_writeback(rig, 0), VQ_OK);
+    turned_write = rig_new_request(rig, VQ_BLK_T_OUT, 1, 512, 0);
+    rig_add(rig, 0, &turned_write, NULL, NULL);
+    return rig_reap(lane, ios, count, wait);
+}
+
+static void write_through_at_once(void **state)
+{
+    static const struct vq_blk_lane_ops turning = {"turning", rig_submit, reap_and_turn,
+                                                   rig_wait_fd};
+    struct rig *rig = cache_rig(true, true, true);
+    struct rig_lane *l = &rig->lane[0];
+    struct rig_request r;
+
+    (void)state;
+    cache_start(rig);
+    turned_rig = rig;
+    l->hold = true;
+    r = rig_new_request(rig, VQ_BLK_T_OUT, 0, 512, 0);
+    rig_add(rig, 0, &r, NULL, NULL);
+    (void)rig_run(rig, 0);
+    assert_int_equal(l->log_count, 1);
+    assert_false(l->log[0].durable);
+    l->lane.ops = &turning;
+    (void)rig_run(rig, 0);
+    assert_int_equal(l->log_count, 2);
+    assert_true(l->log[1].durable);
+    rig_free(rig);
+}
+
 static void write_through_driver(void **state)
 {
     struct rig *rig = cache_rig(false, false, true);
@@ -632,6 +672,8 @@ int main(void)
                                       "[BLK-DEV-OP-13]"),
         VQ_TEST(write_through_field, "with writeback 0, a write is committed first "
                                      "[BLK-DEV-OP-14]"),
+        VQ_TEST(write_through_at_once, "a write that follows writeback 0 is committed first, "
+                                       "however busy the queue [BLK-DEV-OP-14]"),
         VQ_TEST(wce_without_flush, "CONFIG_WCE without FLUSH begins with 0 [BLK-DEV-INIT-03]"),
         VQ_TEST(legacy_cache, "a legacy driver's writeback stays as it was set "
                               "[BLK-DEV-LEGINIT-01 BLK-DEV-LEGINIT-02 BLK-DEV-LEGINIT-03]"),
