@@ -92,6 +92,14 @@ static bool done(struct vq_blk_io *io, enum vq_error result)
     return true;
 }
 
+/* The end of an fdatasync, whoever asked for it. */
+static bool synced(struct vq_blk_file *file, struct vq_blk_io *io, int64_t result)
+{
+    if (result < 0)
+        atomic_store_explicit(&file->lost, true, memory_order_relaxed);
+    return done(io, atomic_load_explicit(&file->lost, memory_order_relaxed) ? VQ_ERR_IO : VQ_OK);
+}
+
 static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, int64_t result)
 {
     const bool refused = result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL;
@@ -107,6 +115,8 @@ static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, int64_t 
         io->stage = STAGE_ZERO_WRITE;
         return false;
     }
+    if (stage == STAGE_SYNC)
+        return synced(file, io, result);
     if (result < 0 || (stage == STAGE_ZERO_WRITE && (result == 0 || result > (int64_t)io->bytes)))
         return done(io, VQ_ERR_IO);
     if (stage == STAGE_ZERO_WRITE) {
@@ -114,7 +124,7 @@ static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, int64_t 
         if (io->bytes != 0)
             return false;
     }
-    if (io->durable && stage != STAGE_SYNC) {
+    if (io->durable) {
         io->stage = STAGE_SYNC;
         return false;
     }
@@ -129,8 +139,12 @@ bool vq_blk_file_take(struct vq_blk_file *file, struct vq_blk_io *io, int64_t re
     case VQ_BLK_IO_READ:
     case VQ_BLK_IO_WRITE:
         /* 0 is the end of a file that has shrunk. */
-        if (result <= 0 || result > (int64_t)io->bytes)
+        if (result <= 0 || result > (int64_t)io->bytes) {
+            /* Written back at once, and that failed: the kernel has told it, see `lost`. */
+            if (io->durable && result == -EIO)
+                atomic_store_explicit(&file->lost, true, memory_order_relaxed);
             return done(io, VQ_ERR_IO);
+        }
         vq_blk_io_advance(io, (uint64_t)result);
         return io->bytes == 0 && done(io, VQ_OK);
     case VQ_BLK_IO_WRITE_ZEROES:
@@ -141,7 +155,7 @@ bool vq_blk_file_take(struct vq_blk_file *file, struct vq_blk_io *io, int64_t re
             result = 0;
         break;
     case VQ_BLK_IO_FLUSH:
-        break;
+        return synced(file, io, result);
     }
     return done(io, result < 0 ? VQ_ERR_IO : VQ_OK);
 }

@@ -23,6 +23,9 @@ struct vq_blk_file {
     /* Learned from the first refusal, so that it is asked only once. */
     atomic_bool no_punch;
     atomic_bool no_zero_range;
+    /* The kernel could not write back what it had taken: it tells one of those who flush, once, and
+     * forgets the data. No flush can promise anything any more. */
+    atomic_bool lost;
 };
 
 enum vq_blk_call_kind {

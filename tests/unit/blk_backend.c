@@ -441,6 +441,32 @@ static void refused_at_once(void **state)
     }
 }
 
+/* The kernel tells of a write that it lost once, to whoever asks first. */
+static void lost_writes(void **state)
+{
+    static const struct vq_blk_io tells[] = {
+        {.type = VQ_BLK_IO_FLUSH},
+        {.type = VQ_BLK_IO_WRITE, .durable = true, .bytes = 512},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tells / sizeof tells[0]; i++) {
+        struct vq_blk_file file = {.fd = -1};
+        struct vq_blk_io first = tells[i], flush = {.type = VQ_BLK_IO_FLUSH}, again = flush;
+        struct vq_blk_call call;
+
+        vq_blk_file_next(&file, &flush, &call);
+        assert_true(vq_blk_file_take(&file, &flush, 0));
+        assert_int_equal(flush.result, VQ_OK);
+        vq_blk_file_next(&file, &first, &call);
+        assert_true(vq_blk_file_take(&file, &first, -EIO));
+        assert_int_equal(first.result, VQ_ERR_IO);
+        vq_blk_file_next(&file, &again, &call);
+        assert_true(vq_blk_file_take(&file, &again, 0));
+        assert_int_equal(again.result, VQ_ERR_IO);
+    }
+}
+
 static void read_only(void **state)
 {
     struct disk d = {.fds = count_open_fds()};
@@ -599,6 +625,7 @@ int main(void)
         VQ_TEST(holes_threads, "threads: gives storage back [BLK-DEV-OP-07 BLK-DEV-OP-08 "
                                "BLK-DEV-OP-09]"),
         VQ_TEST(refused_at_once, "zeroes of which several are refused at once are written"),
+        VQ_TEST(lost_writes, "after writes were lost, no flush succeeds"),
         VQ_TEST(read_only, "a read-only image cannot be written"),
         VQ_TEST(one_writer, "no two servers write the same image"),
         VQ_TEST(refusals, "says what to do about what it cannot open"),
