@@ -514,20 +514,22 @@ static enum vq_error wait(struct vq_transport *t, uint16_t index, int timeout_ms
         return VQ_ERR_BROKEN;
 
     watched[n++] = (struct pollfd){.fd = f->link.socket, .events = POLLRDHUP};
-    watched[n++] = (struct pollfd){.fd = f->link.backend, .events = POLLIN};
+    watched[n++] = (struct pollfd){.fd = atomic_load(&f->link.channel_over) ? -1 : f->link.backend,
+                                   .events = POLLIN};
     for (uint16_t i = 0; i < f->ring_count && !f->in_band; i++)
         if (f->rings[i].started && (index == VQ_QUEUE_ANY || index == i)) {
             watched[n++] = (struct pollfd){.fd = f->rings[i].call, .events = POLLIN};
             watched[n++] = (struct pollfd){.fd = f->rings[i].err, .events = POLLIN};
         }
-    if (poll(watched, n, timeout_ms) < 0)
+    int woken = poll(watched, n, timeout_ms);
+    if (woken < 0)
         return errno == EINTR ? VQ_OK : VQ_ERR_IO;
     if (watched[1].revents != 0)
         vq_vhost_link_serve(&f->link);
     result = look(f, index);
     if (result == VQ_ERR_TIMEOUT && watched[0].revents != 0)
         return vq_vhost_link_break(&f->link, "the back end closed the connection");
-    return result;
+    return result == VQ_ERR_TIMEOUT && woken > 0 ? VQ_OK : result;
 }
 
 static unsigned take_events(struct vq_transport *t)

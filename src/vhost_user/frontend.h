@@ -18,7 +18,8 @@
 struct vq_vhost_link {
     pthread_mutex_t lock;
     int socket;
-    int backend; /* our end of the back end's channel, -1: none */
+    int backend;              /* our end of the back end's channel, -1: none */
+    atomic_bool channel_over; /* it stays open, and readable for ever */
     int timeout_ms;
     uint64_t protocol; /* protocol features in use */
     struct vq_vhost_receiver replies;

@@ -95,6 +95,7 @@ static void drop_backend_channel(struct vq_vhost_link *link)
 {
     vq_vhost_receiver_reset(&link->requests);
     (void)shutdown(link->backend, SHUT_RDWR);
+    atomic_store(&link->channel_over, true);
 }
 
 /* One batch of requests of the back end, at most; the lock is held. False: the channel is over. */
@@ -130,7 +131,8 @@ static bool serve_locked(struct vq_vhost_link *link)
 void vq_vhost_link_serve(struct vq_vhost_link *link)
 {
     /* Whoever holds the lock serves the channel while it waits for its answer. */
-    if (link->backend < 0 || pthread_mutex_trylock(&link->lock) != 0)
+    if (link->backend < 0 || atomic_load(&link->channel_over) ||
+        pthread_mutex_trylock(&link->lock) != 0)
         return;
     (void)serve_locked(link);
     (void)pthread_mutex_unlock(&link->lock);
@@ -157,7 +159,7 @@ static enum vq_error send_locked(struct vq_vhost_link *link, const struct vq_vho
 static enum vq_error receive_locked(struct vq_vhost_link *link, uint32_t request)
 {
     int64_t end = now_ms() + link->timeout_ms;
-    bool channel = link->backend >= 0;
+    bool channel = link->backend >= 0 && !atomic_load(&link->channel_over);
     for (;;) {
         switch (vq_vhost_receive(link->socket, &link->replies)) {
         case VQ_VHOST_IO_DONE:

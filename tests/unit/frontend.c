@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <vq/blk.h>
@@ -747,6 +748,32 @@ static void channel_requests(void **state)
     assert_int_equal(vq_transport_read_config(t, 0, &byte, 1), VQ_OK);
 }
 
+/* A channel that is over is readable for ever. */
+static void channel_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(connect_it(), VQ_OK);
+    assert_int_equal(start(0), VQ_OK);
+    struct vq_transport *t = vq_vhost_frontend_transport(frontend);
+    assert_int_equal(shutdown(s.channel, SHUT_RDWR), 0);
+    unsigned early = 0;
+    for (int i = 0; i < 5; i++) {
+        struct timespec before, after;
+        (void)clock_gettime(CLOCK_MONOTONIC, &before);
+        enum vq_error error = vq_transport_wait(t, 0, 20);
+        (void)clock_gettime(CLOCK_MONOTONIC, &after);
+        int64_t ms = ((int64_t)after.tv_sec - before.tv_sec) * 1000 +
+                     (after.tv_nsec - before.tv_nsec) / 1000000;
+        early += error == VQ_OK;
+        assert_true(error == VQ_OK || (error == VQ_ERR_TIMEOUT && ms >= 19));
+    }
+    assert_true(early <= 2);
+    assert_null(vq_vhost_frontend_reason(frontend));
+    /* And it disturbs no answer. */
+    uint8_t byte;
+    assert_int_equal(vq_transport_read_config(t, 0, &byte, 1), VQ_OK);
+}
+
 static void asked_while_waiting(void **state)
 {
     (void)state;
@@ -946,6 +973,7 @@ int main(void)
         CASE(channel_requests,
              "the back end's requests are answered, nonsense ends its channel only "
              "[VU-FE-BCH-04 VU-FE-BCH-05 VU-FE-BCH-06 VU-FE-CFG-08]"),
+        CASE(channel_closed, "waits as long as before when the back end closed its channel"),
         CASE(asked_while_waiting, "the back end may ask before it answers [VU-FE-REPLY-03]"),
         CASE(refused_features, "refused features keep FEATURES_OK clear [VU-FE-ACK-03]"),
         CASE(refused_enable, "a refused enable ends the start [VU-FE-ACK-03]"),
