@@ -104,7 +104,8 @@ struct vq_vhost_session_options {
      * A front end can truncate the file behind its memory, which makes any access to it raise
      * SIGBUS. Unless this is set, the first session installs a handler for the whole process:
      * where the address belongs to a session it puts zero pages there and ends that session,
-     * and all other faults it leaves to the handler that was there before.
+     * and all other faults it leaves to the handler that was there before. A thread that
+     * serves rings must not block SIGBUS: the kernel then ends the process instead.
      */
     bool leave_sigbus_alone;
 };
