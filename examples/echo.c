@@ -42,12 +42,17 @@ static bool device_serve(void) /* true: the driver wants to be notified */
     struct vq_buffer buffer = {.segments = segments, .room = 8}, *buffers[] = {&buffer};
 
     while (vq_device_pop(&device, buffers, 1) == 1) {
-        const char *from = segments[0].base; /* checked and mapped; one segment here */
-        char *to = segments[buffer.readable].base;
-        struct vq_used used = {.id = buffer.id, .written = 6};
+        struct vq_used used = {.id = buffer.id};
 
-        for (int i = 0; i < 6; i++)
-            to[i] = (char)(from[i] >= 'a' ? from[i] - 32 : from[i]);
+        /* How much there is of either, the driver chose: nothing, too little, in pieces. */
+        if (buffer.readable == 1 && buffer.writable == 1) {
+            const volatile char *from = segments[0].base; /* mapped; it may change any time: */
+            char *to = segments[1].base;
+            while (used.written < segments[0].bytes && used.written < segments[1].bytes) {
+                char c = from[used.written]; /* each byte is read once */
+                to[used.written++] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+            }
+        }
         vq_device_push(&device, &used, 1);
     }
     return vq_device_publish(&device);
