@@ -121,8 +121,9 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
 /*
  * Puts a buffer of `readable` elements followed by `writable` elements into the
  * ring. The device does not see it before vq_driver_publish. Returns its id, or
- * VQ_ERR_FULL (try again after a get), VQ_ERR_INVALID (no element, or more than the
- * queue can ever hold), VQ_ERR_RANGE (more than 2^32 bytes in all), VQ_ERR_BROKEN.
+ * VQ_ERR_FULL (try again after a get), VQ_ERR_INVALID (no element, one of no bytes, or
+ * more than the queue can ever hold), VQ_ERR_RANGE (more than 2^32 bytes in all),
+ * VQ_ERR_BROKEN.
  */
 int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[], unsigned readable,
                   unsigned writable);
