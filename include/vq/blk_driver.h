@@ -153,7 +153,8 @@ enum vq_error vq_blk_driver_measure(const struct vq_blk_driver_options *options,
  * Initialises the device and starts `driver->queue_count` queues: the least of
  * what was asked for and what the device has. Each is as large as the device
  * allows, at most queue_size. `queues` has room for options->queue_count. On
- * failure `result` (may be NULL) says at which step.
+ * failure `result` (may be NULL) says at which step; the device may know of the
+ * memory already, which is the caller's again after vq_blk_driver_close.
  */
 enum vq_error vq_blk_driver_open(struct vq_blk_driver *driver, struct vq_transport *transport,
                                  struct vq_blk_driver_queue *queues,

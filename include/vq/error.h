@@ -21,7 +21,7 @@ enum vq_error {
     VQ_ERR_RANGE = -4,       /* an address, offset or index outside what exists */
     VQ_ERR_FULL = -5,        /* not enough free descriptors now; try after a get */
     VQ_ERR_BROKEN = -6,      /* the queue or the connection is broken */
-    VQ_ERR_UNSUPPORTED = -7, /* the other end does not offer what this needs */
+    VQ_ERR_UNSUPPORTED = -7, /* the other end, or this build, lacks what this needs */
     VQ_ERR_TIMEOUT = -8,     /* the other end did not answer in the stated time */
     VQ_ERR_IO = -9,          /* the machine below failed (a system call, a back end) */
     VQ_ERR_NO_MEMORY = -10,  /* the memory given is too small */
@@ -31,7 +31,7 @@ enum vq_error {
 enum vq_broken {
     VQ_NOT_BROKEN = 0,
     /* Seen by the device's end, about what the driver wrote. */
-    VQ_BROKEN_AVAILABLE_JUMP,   /* available idx ran ahead by more than the queue size */
+    VQ_BROKEN_AVAILABLE_JUMP,   /* more was made available than the queue can hold */
     VQ_BROKEN_HEAD_RANGE,       /* head of a chain, or buffer id, outside the queue */
     VQ_BROKEN_HEAD_IN_FLIGHT,   /* a buffer made available again before it was used */
     VQ_BROKEN_NEXT_RANGE,       /* next outside its table */

@@ -14,7 +14,8 @@
  * an input.
  *
  * One control thread makes all calls but notify and wait, which the thread that
- * uses the queue makes.
+ * uses the queue makes. What changes the status (initialisation, reset, suspend,
+ * resume, failing) must not run beside them: stop using the queues first.
  */
 #ifndef VQ_TRANSPORT_H
 #define VQ_TRANSPORT_H
@@ -38,7 +39,7 @@ struct vq_transport;
 
 /* What happened since it was last asked. */
 enum vq_transport_event {
-    VQ_EVENT_QUEUE = 1,  /* a used buffer notification came */
+    VQ_EVENT_QUEUE = 1,  /* a used buffer notification came, and no wait has taken it yet */
     VQ_EVENT_CONFIG = 2, /* the configuration space or the device status changed */
 };
 

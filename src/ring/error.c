@@ -19,7 +19,7 @@ const char *vq_error_text(enum vq_error error)
     case VQ_ERR_BROKEN:
         return "the queue or the connection is broken";
     case VQ_ERR_UNSUPPORTED:
-        return "the other end does not offer what this needs";
+        return "the other end, or this build, lacks what this needs";
     case VQ_ERR_TIMEOUT:
         return "the other end did not answer in time";
     case VQ_ERR_IO:
@@ -37,7 +37,7 @@ static const struct {
     const char *requirement;
 } reasons[] = {
     [VQ_NOT_BROKEN] = {"not broken", ""},
-    [VQ_BROKEN_AVAILABLE_JUMP] = {"the available index ran ahead by more than the queue size",
+    [VQ_BROKEN_AVAILABLE_JUMP] = {"more was made available than the queue can hold",
                                   "SPLIT-DRV-SUPPLY-04"},
     [VQ_BROKEN_HEAD_RANGE] = {"a buffer's head or id lies outside the queue", ""},
     [VQ_BROKEN_HEAD_IN_FLIGHT] = {"a buffer was made available again before it was used", ""},
