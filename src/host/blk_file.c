@@ -104,14 +104,19 @@ static bool take_zeroes(struct vq_blk_file *file, struct vq_blk_io *io, int64_t 
 {
     const bool refused = result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL;
     const enum stage stage = (enum stage)io->stage;
+    /* EINVAL may be about this range, one that is no whole block of a device: not worth learning.
+     */
+    const bool never = refused && result != -EINVAL;
 
     if (refused && stage == STAGE_START) {
-        atomic_store_explicit(&file->no_punch, true, memory_order_relaxed);
+        if (never)
+            atomic_store_explicit(&file->no_punch, true, memory_order_relaxed);
         io->stage = STAGE_ZERO_RANGE;
         return false;
     }
     if (refused && stage == STAGE_ZERO_RANGE) {
-        atomic_store_explicit(&file->no_zero_range, true, memory_order_relaxed);
+        if (never)
+            atomic_store_explicit(&file->no_zero_range, true, memory_order_relaxed);
         io->stage = STAGE_ZERO_WRITE;
         return false;
     }

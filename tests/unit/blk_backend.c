@@ -441,6 +441,33 @@ static void refused_at_once(void **state)
     }
 }
 
+static void refused_range(void **state)
+{
+    (void)state;
+    for (unsigned trim = 0; trim < 2; trim++) {
+        struct vq_blk_file file = {.fd = -1};
+        struct vq_blk_call first, call;
+
+        for (unsigned k = 0; k < 2; k++) {
+            struct vq_blk_io io = {
+                .type = VQ_BLK_IO_WRITE_ZEROES, .may_trim = trim != 0, .bytes = 512};
+
+            vq_blk_file_next(&file, &io, &call);
+            if (k == 0)
+                first = call;
+            assert_int_equal(call.kind, first.kind);
+            assert_int_equal(call.mode, first.mode);
+            for (unsigned calls = 1; call.kind != VQ_BLK_CALL_WRITE; calls++) {
+                assert_true(calls < 4);
+                assert_false(vq_blk_file_take(&file, &io, -EINVAL));
+                vq_blk_file_next(&file, &io, &call);
+            }
+            assert_true(vq_blk_file_take(&file, &io, 512));
+            assert_int_equal(io.result, VQ_OK);
+        }
+    }
+}
+
 /* The kernel tells of a write that it lost once, to whoever asks first. */
 static void lost_writes(void **state)
 {
@@ -625,6 +652,7 @@ int main(void)
         VQ_TEST(holes_threads, "threads: gives storage back [BLK-DEV-OP-07 BLK-DEV-OP-08 "
                                "BLK-DEV-OP-09]"),
         VQ_TEST(refused_at_once, "zeroes of which several are refused at once are written"),
+        VQ_TEST(refused_range, "a range that cannot be zeroed at once says nothing about others"),
         VQ_TEST(lost_writes, "after writes were lost, no flush succeeds"),
         VQ_TEST(read_only, "a read-only image cannot be written"),
         VQ_TEST(one_writer, "no two servers write the same image"),
