@@ -88,8 +88,12 @@ static void report_broken(struct vq_worker *w, struct vq_worker_ring *r)
     const struct vq_workers_config *c = &w->owner->config;
 
     r->reported = true;
-    if (c->broken)
-        c->broken(c->opaque, r->index, c->model->ops->queue_broken(c->model, r->index));
+    if (!c->broken)
+        return;
+    /* The report may end in a descriptor of the other end, too. */
+    atomic_store_explicit(&w->touching, true, memory_order_relaxed);
+    c->broken(c->opaque, r->index, c->model->ops->queue_broken(c->model, r->index));
+    atomic_store_explicit(&w->touching, false, memory_order_relaxed);
 }
 
 static void act_on(struct vq_worker *w, struct vq_worker_ring *r, unsigned run)

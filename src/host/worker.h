@@ -31,7 +31,8 @@ struct vq_workers_config {
     /* A used buffer notification for a queue that has no call descriptor. NULL: drop it. Must not
      * wait for the control thread. */
     void (*call)(void *opaque, uint16_t queue);
-    /* A queue broke; said once each time it is started. NULL: nobody wants to know. */
+    /* A queue broke; said once each time it is started. NULL: nobody wants to know. System calls
+     * in it may end with EINTR when the control thread wants something meanwhile. */
     void (*broken)(void *opaque, uint16_t queue, enum vq_broken reason);
 };
 

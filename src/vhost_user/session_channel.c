@@ -8,6 +8,7 @@
  * that never reads costs nothing but its channel. A channel that misbehaves is
  * closed; the session goes on.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,10 @@ void vq_vhost_channel_drain(struct vq_vhost_session *s, uint16_t index)
     pthread_mutex_unlock(&s->shared.lock);
 }
 
-/* 8 bytes for an eventfd or a pipe, and never a wait for a full one. */
+/*
+ * 8 bytes for an eventfd or a pipe, and no wait for a full one; but for a front end
+ * that makes it blocking and fills it just after the look. So never under the lock.
+ */
 static void signal_fd(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -187,12 +191,18 @@ void vq_vhost_session_ring_error(struct vq_vhost_session *s, uint16_t ring)
         return;
     pthread_mutex_lock(&s->shared.lock);
     struct vq_vhost_ring_notice *notice = &s->shared.rings[ring];
+    int fd = -1;
     s->shared.needs_reset = true;
+    /* A copy: the control thread may close its own meanwhile. */
     if (notice->error_fd >= 0)
-        signal_fd(notice->error_fd);
+        fd = fcntl(notice->error_fd, F_DUPFD_CLOEXEC, 0);
     else if (notice->error_fd != VQ_VHOST_FD_POLL && !notice->error_sent)
         notice->error_sent = tell_ring(&s->shared, VQ_VHOST_BACKEND_VRING_ERR, ring);
     pthread_mutex_unlock(&s->shared.lock);
+    if (fd >= 0) {
+        signal_fd(fd);
+        (void)close(fd);
+    }
 }
 
 void vq_vhost_error_fd(struct vq_vhost_session *s, uint16_t index, int fd)

@@ -43,6 +43,7 @@ struct model {
     struct counted queue[QUEUES];
     atomic_uint called[QUEUES];
     atomic_uint broken[QUEUES];
+    atomic_int blocks; /* a report of a broken queue reads this first, unless it is 0 */
 };
 
 static struct counted *enter(const struct vq_device_model *model, uint16_t index, bool started)
@@ -157,6 +158,10 @@ static void on_call(void *opaque, uint16_t queue)
 static void on_broken(void *opaque, uint16_t queue, enum vq_broken reason)
 {
     struct model *m = opaque;
+    int blocks = atomic_load(&m->blocks);
+    char byte;
+    if (blocks != 0 && read(blocks, &byte, 1) >= 0)
+        return;
     if (reason == VQ_BROKEN_CHAIN_LOOP)
         atomic_fetch_add(&m->broken[queue], 1);
 }
@@ -465,6 +470,23 @@ static void blocking_call(void **state)
     close(kick_fd);
 }
 
+/* Who is told that a queue broke has descriptors of the other end, too. */
+static void blocking_report(void **state)
+{
+    struct fixture *f = *state;
+    int never[2];
+
+    assert_int_equal(pipe(never), 0);
+    atomic_store(&f->model.blocks, never[0]);
+    atomic_store(&f->model.queue[5].breaks, true);
+    serve(f, 5);
+    assert_true(reaches(&f->model.queue[5].runs, 1));
+    assert_int_equal(vq_workers_stop(f->workers, 5, NULL), VQ_OK);
+    assert_true(reaches(&f->model.broken[5], 1));
+    close(never[0]);
+    close(never[1]);
+}
+
 static void broken_alone(void **state)
 {
     struct fixture *f = *state;
@@ -643,6 +665,7 @@ int main(void)
                       "[VU-BE-RING-22]"),
         CASE(blocking_call, "a call descriptor that blocks cannot hold up a stop "
                             "[VU-BE-TRANS-05]"),
+        CASE(blocking_report, "a report of a broken queue that blocks cannot hold up a stop"),
         CASE(broken_alone, "a broken queue is reported once, its neighbours live "
                            "[VU-BE-KICK-05]"),
         CASE(new_call, "a new call descriptor of a running ring is signalled once "
