@@ -184,7 +184,8 @@ enum vq_error vq_blk_driver_set_writeback(struct vq_blk_driver *driver, bool wri
 enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
                                     const struct vq_blk_driver_request *request);
 
-/* Shows the device all that was prepared and notifies it if it wants that. */
+/* Shows the device all that was prepared and notifies it if it wants that. VQ_ERR_STATE while
+ * suspended: nothing was shown, submit again after the resume. */
 enum vq_error vq_blk_driver_submit(struct vq_blk_driver_queue *q);
 
 /* Takes up to `count` answers. None may also mean a broken queue: vq_blk_driver_broken. */

@@ -188,6 +188,8 @@ enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
 
 enum vq_error vq_blk_driver_submit(struct vq_blk_driver_queue *q)
 {
+    if (q->driver->transport->suspended)
+        return VQ_ERR_STATE; /* INIT-DRV-SUSP-04 */
     if (!vq_driver_publish(&q->ring))
         return vq_driver_broken(&q->ring) == VQ_NOT_BROKEN ? VQ_OK : VQ_ERR_BROKEN;
     return vq_transport_notify(q->driver->transport, q->index,

@@ -874,9 +874,17 @@ static void suspended(void **state)
 {
     (void)state;
     assert_int_equal(open_disk(), VQ_OK);
-    b.loop.transport.suspended = true;
     struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 0, 512);
+    assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
+    b.loop.transport.suspended = true;
     assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_ERR_STATE);
+    assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_ERR_STATE);
+    assert_false(vq_device_pending(&b.script.queue[0]));
+    /* What was prepared before goes out, and is notified, after the resume. */
+    b.loop.transport.suspended = false;
+    assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_OK);
+    (void)vq_loopback_run(&b.loop);
+    assert_int_equal(vq_blk_driver_reap(&b.queues[0], b.done, SIZE), 1);
 }
 
 static void notification_data(void **state)
