@@ -233,7 +233,8 @@ unsigned vq_transport_take_events(struct vq_transport *t);
 /*
  * Suspends a running device and wakes it up again; both return when the device
  * has done so. VQ_ERR_UNSUPPORTED without the feature, VQ_ERR_STATE when it does
- * not run, VQ_ERR_TIMEOUT after `patience` reads of the status.
+ * not run, VQ_ERR_BROKEN when it asks for a reset instead, VQ_ERR_TIMEOUT after
+ * `patience` reads of the status.
  */
 enum vq_error vq_transport_suspend(struct vq_transport *t, uint32_t patience);
 enum vq_error vq_transport_resume(struct vq_transport *t, uint32_t patience);

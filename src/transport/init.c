@@ -57,6 +57,9 @@ static enum vq_error await_status(struct vq_transport *t, uint8_t mask, uint8_t 
             return error;
         if ((status & mask) == value)
             return VQ_OK;
+        /* Its other answer to all but a reset (INIT-DEV-SUSP-08, -09). */
+        if (value != 0 && (status & VQ_STATUS_NEEDS_RESET) != 0)
+            return VQ_ERR_BROKEN;
     }
     return VQ_ERR_TIMEOUT;
 }

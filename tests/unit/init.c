@@ -554,6 +554,16 @@ static void suspending(void **state)
     f.status = f.transport.status;
     assert_int_equal(vq_transport_suspend(&f.transport, 50), VQ_ERR_TIMEOUT);
     assert_int_equal(vq_transport_notify(&f.transport, 0, 0), VQ_ERR_STATE);
+
+    /* A device that cannot suspend asks for a reset, and nobody waits for more. */
+    make(&f);
+    vq_feature_set(&f.offered, VQ_F_SUSPEND);
+    assert_int_equal(vq_transport_init_device(&f.transport, &plan, NULL), VQ_OK);
+    f.ignore_suspend = true;
+    f.needs_reset = true;
+    f.count = 0;
+    assert_int_equal(vq_transport_suspend(&f.transport, 50), VQ_ERR_BROKEN);
+    assert_int_equal(f.count, 2);
 }
 
 static void torn_config(void **state)
