@@ -66,7 +66,10 @@ struct vq_blk_facts {
     bool write_zeroes_may_unmap;
 };
 
-/* Memory of one queue. */
+/*
+ * Memory of one queue. What driver and device write lies side by side in the shared
+ * block: on a machine whose device does not see its caches it must be uncached.
+ */
 struct vq_blk_memory {
     void *shared;     /* seen by the device, aligned to 16 bytes; here ... */
     uint64_t address; /* ... and there */
