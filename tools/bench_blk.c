@@ -19,7 +19,7 @@
 
 #include "host/blk_backend.h"
 
-enum { BATCH = 64, WAIT_MS = 10000 };
+enum { BATCH = 64, WAIT_MS = 10000, LOOKS = 1 << 16 };
 #define ARENA_ADDRESS UINT64_C(0x100000)
 
 struct options {
@@ -158,12 +158,27 @@ static uint64_t next_place(uint64_t *state, uint64_t places)
     return *state % places;
 }
 
+/* Nothing has come. False: nothing will. `looks` counts them in a row. */
+static bool linger(struct bench *b, unsigned *looks)
+{
+    if (vq_blk_driver_broken(&b->queue) != VQ_NOT_BROKEN)
+        return false;
+    if (b->frontend == NULL)
+        return true;
+    if (!b->o->poll)
+        return vq_blk_driver_wait(&b->queue, WAIT_MS) == VQ_OK;
+    /* Only the connection tells of a server that is gone. */
+    return ++*looks % LOOKS != 0 ||
+           vq_transport_wait(b->transport, VQ_QUEUE_ANY, 0) != VQ_ERR_BROKEN;
+}
+
 static bool run(struct bench *b, uint64_t *failed)
 {
     const struct options *o = b->o;
     uint64_t places = b->driver.facts.capacity * VQ_BLK_SECTOR_BYTES / o->block_size;
     uint64_t sent = 0, got = 0, state = 88172645463325252u, free_slots = o->depth;
     uint64_t *slot = calloc(o->depth, sizeof(*slot));
+    unsigned looks = 0;
 
     if (slot == NULL)
         return complain("memory", "there is not enough");
@@ -202,9 +217,9 @@ static bool run(struct bench *b, uint64_t *failed)
             *failed += done[i].error != VQ_OK;
         }
         got += n;
-        if (n == 0 && (vq_blk_driver_broken(&b->queue) != VQ_NOT_BROKEN ||
-                       (b->frontend && vq_vhost_frontend_reason(b->frontend)) ||
-                       (o->socket && !o->poll && vq_blk_driver_wait(&b->queue, WAIT_MS) != VQ_OK)))
+        if (n != 0)
+            looks = 0;
+        else if (!linger(b, &looks))
             break;
     }
     free(slot);

@@ -368,6 +368,21 @@ def at_once_again():
                 server.end(number)
 
 
+def lost_server():
+    for poll in ([], ["--poll"]):
+        with Server("--socket-path", "s", "--null", "1G") as server:
+            client = subprocess.Popen([VQ, "bench", "blk", "--socket-path", "s", "--count",
+                                       "10000000000", *poll], stderr=subprocess.PIPE, text=True)
+            try:
+                assert server.line().startswith("connected")
+                server.process.kill()
+                said = client.communicate(timeout=PATIENCE)[1]
+                assert client.returncode == 1 and "closed the connection" in said, said
+            finally:
+                client.kill()
+                client.communicate()
+
+
 def torn_messages():
     """Cut the stream anywhere: the next one is served."""
     whole = struct.pack("=III", frontend.SET_FEATURES, 1, 8) + struct.pack("=Q", 0)
@@ -426,6 +441,7 @@ CASES = [
                        "[VU-BE-MEM-13 BUG-74]"),
     (no_leak, "a hundred front ends torn off leave no descriptor and no mapping [VU-BE-HOST-04]"),
     (at_once_again, "a server that was killed can be started again at once"),
+    (lost_server, "a driver that sleeps, and one that polls, find out that the server is gone"),
     (torn_messages, "a stream cut at any byte or of noise hurts nobody [VU-BE-TRANS-08]"),
     (broken_ring, "a broken ring is named, and its neighbour and the next front end are served"),
 ]
