@@ -237,11 +237,14 @@ VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 }
 
 /* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. With
- * ORDER_PLATFORM it is the platform's barrier, of which a Cortex-M has no other. */
+ * ORDER_PLATFORM it is the platform's barrier; a Cortex-M has no other, and on RISC-V it
+ * costs no more, so that there is nothing to choose. */
 VQ_ALWAYS_INLINE void vq_full_fence(bool platform)
 {
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
     platform = false;
+#elif defined(__riscv) && !defined(VQ_PLATFORM_HOOK)
+    platform = true;
 #endif
 #if !defined(__FRAMAC__)
     if (platform)
