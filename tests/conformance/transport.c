@@ -262,11 +262,13 @@ static uint8_t status(void)
     return s;
 }
 
+static const uint8_t request[8] = {'r', 'e', 'q', 'u', 'e', 's', 't', 's'};
+
 static void send(void)
 {
     struct vq_element e[2] = {{BASE + DATA, 8}, {BASE + DATA + 16, 8}};
 
-    memcpy(guest + DATA, "requests", 8);
+    memcpy(guest + DATA, request, sizeof(request));
     memset(guest + DATA + 16, 0, 8);
     assert_true(vq_driver_add(&b.queue, e, 1, 1) >= 0);
     (void)vq_driver_publish(&b.queue);
@@ -281,7 +283,7 @@ static void answered(void)
     assert_true(vq_loopback_run(&b.loop));
     assert_int_equal(vq_driver_get(&b.queue, &done, 1), 1);
     assert_int_equal(done.written, 8);
-    assert_memory_equal(guest + DATA + 16, "requests", 8);
+    assert_memory_equal(guest + DATA + 16, request, sizeof(request));
 }
 
 static bool signaled(void)
