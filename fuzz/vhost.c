@@ -525,7 +525,7 @@ static void request(struct run *r)
     uint8_t how = fuzz_byte(&r->in), what = fuzz_byte(&r->in), shape = fuzz_byte(&r->in);
     struct ring *ring = &r->ring[how & 1];
     uint32_t head = fuzz_byte(&r->in) % SIZE, type = types[what & 15], pieces = shape & 3, i = 0;
-    uint32_t header = DATA_AT + 16 * (what >> 4), at = DATA_AT + 0x400;
+    uint32_t header = DATA_AT + 16u * (what >> 4), at = DATA_AT + 0x400;
     const bool in = type == 0 || type == 8;
     uint8_t *avail = once.memory + (how & 1) * RING_BYTES + AVAIL_AT;
 
