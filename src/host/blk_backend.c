@@ -10,8 +10,8 @@
 
 #include "blk_engine.h"
 
-/* Limits of one DISCARD or WRITE_ZEROES: one call below can take long, and nothing else of that
- * lane's thread moves meanwhile. */
+/* Limits of one DISCARD or WRITE_ZEROES: one call below can take long, nothing else of that lane's
+ * thread moves meanwhile, and whoever stops the queue waits for all that was taken. */
 #define VQ_BLK_TRIM_SECTORS  (UINT32_C(1) << 21) /* 1 GiB */
 #define VQ_BLK_ZERO_SECTORS  (UINT32_C(1) << 18) /* 128 MiB */
 #define VQ_BLK_TRIM_SEGMENTS 32u
@@ -89,6 +89,6 @@ void vq_blk_backend_describe(const struct vq_blk_backend *backend,
     config->max_discard_segments = VQ_BLK_TRIM_SEGMENTS;
     config->discard_alignment = backend->block_size > 4096 ? backend->block_size >> 9 : 8;
     config->max_write_zeroes_sectors = VQ_BLK_ZERO_SECTORS;
-    config->max_write_zeroes_segments = VQ_BLK_TRIM_SEGMENTS;
+    config->max_write_zeroes_segments = 1;
     config->write_zeroes_may_unmap = backend->may_trim;
 }
