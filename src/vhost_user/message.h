@@ -275,8 +275,8 @@ enum vq_vhost_names {
 enum vq_vhost_when {
     VQ_VHOST_WHEN_ANY,
     VQ_VHOST_WHEN_STOPPED, /* only while the ring that it names is stopped */
-    VQ_VHOST_WHEN_SAME,    /* while rings run, only if it changes nothing that they depend on: its
-                              handler    knows what that is */
+    /* While rings run, only if it changes nothing that they depend on: its handler knows. */
+    VQ_VHOST_WHEN_SAME,
 };
 
 #define VQ_VHOST_ALWAYS (-1)
