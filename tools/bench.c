@@ -26,18 +26,30 @@ uint64_t bench_now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-bool bench_pin(unsigned index)
+/* Asked once, before anything is pinned: threads inherit what their maker may use. */
+static const cpu_set_t *usable(void)
 {
-    /* Asked once, before anything is pinned: threads inherit what their maker may use. */
     static cpu_set_t may;
     static bool asked;
-    cpu_set_t one;
 
     if (!asked && sched_getaffinity(0, sizeof(may), &may) != 0)
-        return false;
+        CPU_ZERO(&may);
     asked = true;
+    return &may;
+}
+
+unsigned bench_processors(void)
+{
+    return (unsigned)CPU_COUNT(usable());
+}
+
+bool bench_pin(unsigned index)
+{
+    const cpu_set_t *may = usable();
+    cpu_set_t one;
+
     for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &may) && index-- == 0) {
+        if (CPU_ISSET(cpu, may) && index-- == 0) {
             CPU_ZERO(&one);
             CPU_SET(cpu, &one);
             return sched_setaffinity(0, sizeof(one), &one) == 0;

@@ -3,6 +3,7 @@
  * talks; and with a list of free memory, where each part would go or why it cannot.
  */
 #include "layout.h"
+#include "svg.h"
 #include "vq.h"
 
 #include <errno.h>
@@ -247,28 +248,12 @@ static bool sizes_allowed(const struct request *r)
     return good;
 }
 
-static bool draw(const struct request *r, const char *path)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *to = standard ? stdout : fopen(path, "we");
-    bool good = to != NULL;
-    if (good) {
-        layout_draw(to, &r->what);
-        good = fflush(to) == 0 && ferror(to) == 0;
-        if (!standard && fclose(to) != 0)
-            good = false;
-    }
-    if (!good)
-        (void)fprintf(stderr, "vq layout: cannot write %s: %s\n", path, strerror(errno));
-    return good;
-}
-
 static int answer_all(const struct request *r, const char *svg)
 {
     bool good = true;
     if (!sizes_allowed(r))
         return VQ_EXIT_FAILED;
-    if (svg != NULL && !draw(r, svg))
+    if (svg != NULL && !svg_write("vq layout", svg, layout_draw, &r->what))
         return VQ_EXIT_FAILED;
     if (svg != NULL && strcmp(svg, "-") == 0)
         return VQ_EXIT_OK;

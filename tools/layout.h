@@ -38,7 +38,7 @@ struct drawing {
     uint32_t align;
 };
 
-/* Writes the sizes one below the other, each to its own scale. */
-void layout_draw(FILE *to, const struct drawing *drawing);
+/* Writes the sizes of a `struct drawing` one below the other, each to its own scale. */
+void layout_draw(FILE *to, const void *drawing);
 
 #endif

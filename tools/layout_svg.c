@@ -3,11 +3,9 @@
  * all of a group to one scale. Not to scale are the gaps between the parts of a flexible
  * queue, which say that each is free to lie elsewhere, and parts thinner than a hair. A
  * queue that is too small to be seen beside the others is shown again, magnified.
- *
- * Plain SVG 1.1 with a style sheet that follows the reader's light or dark theme. All
- * text is made here: nothing from outside gets into the file.
  */
 #include "layout.h"
+#include "svg.h"
 
 #include <inttypes.h>
 
@@ -24,43 +22,21 @@
 #define HAIR       1.2  /* the thinnest part that is drawn */
 #define SLIVER     0.05 /* a bar narrower than this share of BAR gets a magnifier */
 
-static const char style[] =
-    "<style>"
-    "text{font-family:'Inter','Segoe UI','Helvetica Neue','DejaVu Sans',Arial,sans-serif;"
-    "fill:#1d2733}"
-    ".paper{fill:#ffffff}"
-    ".title{font-size:28px;font-weight:700}"
-    ".sub{font-size:15px;fill:#5a6675}"
-    ".size{font-size:19px;font-weight:700}"
-    ".format{font-size:16px;font-weight:600}"
-    ".total{font-size:16px;font-weight:700}"
-    ".note{font-size:13px;fill:#5a6675}"
-    ".loss{font-size:13px;fill:#b3362c}"
-    ".in{font-size:13px;font-weight:600;fill:#ffffff}"
-    ".d{fill:#2f6db3}.a{fill:#c9761a}.u{fill:#2b8a66}"
-    ".td{fill:#2f6db3;font-size:13px}.ta{fill:#a85f0e;font-size:13px}"
-    ".tu{fill:#237354;font-size:13px}"
-    ".rule{stroke:#d5dbe3;stroke-width:1}"
-    ".tick{stroke:#8c97a5;stroke-width:1}"
-    ".frame{fill:none;stroke:#5a6675;stroke-width:1.5}"
-    ".hatch{stroke:#9aa5b3;stroke-width:2}"
-    ".pad{fill:#eef1f5}"
-    ".lens{fill:#8c97a5;fill-opacity:.16}"
-    "@media (prefers-color-scheme:dark){"
-    "text{fill:#e6ebf2}"
-    ".paper{fill:#12181f}"
-    ".sub,.note{fill:#9aa7b6}"
-    ".loss{fill:#ff8a7d}"
-    ".in{fill:#ffffff}"
-    ".d{fill:#3f7fc9}.a{fill:#c47a22}.u{fill:#2f9570}"
-    ".td{fill:#7db2ef}.ta{fill:#f0a95a}.tu{fill:#63c9a1}"
-    ".rule{stroke:#2c3642}"
-    ".tick{stroke:#6d7987}"
-    ".frame{stroke:#9aa7b6}"
-    ".hatch{stroke:#5d6978}"
-    ".pad{fill:#1c242d}"
-    "}"
-    "</style>\n";
+static const char light[] = ".size{font-size:19px;font-weight:700}"
+                            ".format{font-size:16px;font-weight:600}"
+                            ".total{font-size:16px;font-weight:700}"
+                            ".loss{font-size:13px;fill:#b3362c}"
+                            ".in{font-size:13px;font-weight:600;fill:#ffffff}"
+                            ".td{fill:#2f6db3;font-size:13px}.ta{fill:#a85f0e;font-size:13px}"
+                            ".tu{fill:#237354;font-size:13px}"
+                            ".hatch{stroke:#9aa5b3;stroke-width:2}"
+                            ".pad{fill:#eef1f5}"
+                            ".lens{fill:#8c97a5;fill-opacity:.16}";
+static const char dark[] = ".loss{fill:#ff8a7d}"
+                           ".in{fill:#ffffff}"
+                           ".td{fill:#7db2ef}.ta{fill:#f0a95a}.tu{fill:#63c9a1}"
+                           ".hatch{stroke:#5d6978}"
+                           ".pad{fill:#1c242d}";
 
 static const char *const part_class[VQ_PARTS] = {"d", "a", "u"};
 
@@ -97,22 +73,13 @@ static double text_width(const char *text)
     return width;
 }
 
-static void box(FILE *to, double x, double y, double width, double height, double round,
-                const char *class)
-{
-    (void)fprintf(to,
-                  "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"%.1f\" "
-                  "class=\"%s\"/>\n",
-                  x, y, width, height, round, class);
-}
-
 static void part_box(FILE *to, double x, double y, double width, double round, unsigned part,
                      uint32_t bytes)
 {
     struct number n = grouped(bytes);
     if (width < HAIR)
         width = HAIR;
-    box(to, x, y, width, THICK, width < 3 * round ? width / 3 : round, part_class[part]);
+    svg_box(to, x, y, width, THICK, width < 3 * round ? width / 3 : round, part_class[part]);
     if (text_width(n.text) + 10 <= width)
         (void)fprintf(to,
                       "<text class=\"in\" text-anchor=\"middle\" x=\"%.2f\" y=\"%.2f\">%s</text>\n",
@@ -161,7 +128,7 @@ static void draw_flexible(FILE *to, double y, const struct vq_layout *l, double 
         double x = LEFT, from = LEFT + 90, factor = 1;
         for (unsigned i = 0; i < VQ_PARTS; i++) {
             double width = l->part[drawn[i]].bytes * scale;
-            box(to, x, y, width, THICK, 0, part_class[drawn[i]]);
+            svg_box(to, x, y, width, THICK, 0, part_class[drawn[i]]);
             x += width;
         }
         while (2 * factor * whole < BAR * 0.6)
@@ -184,7 +151,7 @@ static void draw_padding(FILE *to, double from, double end, double y)
 {
     if (end - from < 0.05)
         return;
-    box(to, from, y, end - from, THICK, 0, "pad");
+    svg_box(to, from, y, end - from, THICK, 0, "pad");
     (void)fprintf(
         to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"url(#hatch)\"/>\n",
         from, y, end - from, THICK);
@@ -202,7 +169,7 @@ static void draw_legacy(FILE *to, double y, const struct vq_layout *l, double sc
         draw_padding(to, x + width, LEFT + next * scale, y);
         used += part->bytes;
     }
-    box(to, LEFT, y, l->total * scale, THICK, 0, "frame");
+    svg_box(to, LEFT, y, l->total * scale, THICK, 0, "frame");
     /* Multiples of Queue Align, as long as they can be told apart. */
     if (l->align * scale >= 6)
         for (uint32_t at = 0; at <= l->total - l->align; at += l->align)
@@ -272,7 +239,7 @@ static void draw_header(FILE *to, const struct drawing *drawing)
         "queue is one aligned block. Each size is drawn to its own scale.</text>\n",
         to);
     for (size_t i = 0; i < sizeof(legend) / sizeof(legend[0]); i++) {
-        box(to, legend[i].x, 98, 16, 16, 3, legend[i].class);
+        svg_box(to, legend[i].x, 98, 16, 16, 3, legend[i].class);
         if (legend[i].class[0] == 'p')
             (void)fprintf(to,
                           "<rect x=\"%.0f\" y=\"98\" width=\"16\" height=\"16\" rx=\"3\" "
@@ -289,23 +256,20 @@ static void draw_header(FILE *to, const struct drawing *drawing)
                       grouped(legacy.align).text);
 }
 
-void layout_draw(FILE *to, const struct drawing *drawing)
+void layout_draw(FILE *to, const void *what)
 {
+    const struct drawing *drawing = what;
     unsigned rows = 0;
     for (unsigned f = 0; f < LAYOUT_FORMATS; f++)
         rows += drawing->formats[f];
     double height = HEADER + (double)drawing->count * (GROUP_HEAD + rows * ROW + GROUP_FOOT) + 14;
-    (void)fprintf(
-        to,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
-        "height=\"%.0f\" role=\"img\">\n<title>Bytes of a virtqueue's parts</title>\n%s"
-        "<defs><pattern id=\"hatch\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
-        "patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern></defs>\n",
-        WIDTH, height, WIDTH, height, style);
-    box(to, 0, 0, WIDTH, height, 10, "paper");
+    svg_begin(to, WIDTH, height, "Bytes of a virtqueue's parts", light, dark,
+              "<defs><pattern id=\"hatch\" width=\"7\" height=\"7\" "
+              "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
+              "<path class=\"hatch\" d=\"M0 0V7\"/></pattern></defs>\n");
     draw_header(to, drawing);
     double y = HEADER;
     for (size_t i = 0; i < drawing->count; i++)
         y = draw_group(to, y, drawing, drawing->sizes[i]);
-    (void)fputs("</svg>\n", to);
+    svg_end(to);
 }
