@@ -315,7 +315,7 @@ static void pop(struct run *r)
     uint8_t b = fuzz_byte(&r->in);
     size_t count = 1 + b % BATCH, n, should;
     uint32_t room = b & 0x80 ? 1 + fuzz_byte(&r->in) % ROOM : ROOM;
-    bool refuse, was_broken = r->broken != VQ_NOT_BROKEN;
+    bool refuse = false, was_broken = r->broken != VQ_NOT_BROKEN;
     uint16_t at = r->q.next_available;
 
     for (size_t i = 0; i < count; i++) {

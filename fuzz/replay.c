@@ -85,7 +85,7 @@ static void input_line(char *line)
         snprintf(name, sizeof(name), "seed-%u", seeds);
     hex += strspn(hex, " ");
     for (; digit(hex[0]) >= 0 && digit(hex[1]) >= 0; hex += 2)
-        data[bytes++] = (uint8_t)(digit(hex[0]) << 4 | digit(hex[1]));
+        data[bytes++] = (uint8_t)(16 * digit(hex[0]) + digit(hex[1]));
     if (*hex != '\n' && *hex != '\0')
         trouble("is not hexadecimal", colon ? line : name);
     else

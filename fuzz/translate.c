@@ -119,14 +119,15 @@ static void query(struct fuzz_input *in, const struct vq_memory *m, uint32_t *hi
 {
     static struct vq_segment got[SEGMENTS], should[SEGMENTS];
     uint8_t how = fuzz_byte(in);
-    const struct vq_region *r = m->count ? &m->regions[(how >> 2 & 7) % m->count] : NULL;
     enum vq_access access = how & 0x20 ? VQ_WRITE : VQ_READ;
     uint64_t address = fuzz_number(in, how & 0x40 ? 8 : 2), bytes;
     size_t room = how & 0x80 ? fuzz_byte(in) % SEGMENTS : SEGMENTS, n, exact;
     uint32_t before;
 
-    if (r && (how & 0x40) == 0)
+    if (m->count != 0 && (how & 0x40) == 0) {
+        const struct vq_region *r = &m->regions[(how >> 2 & 7) % m->count];
         address = r->address + (address & 0x8000 ? r->size - (address & 31) : address % r->size);
+    }
     bytes = how & 1 ? fuzz_number(in, 2) % NAIVE_BYTES : fuzz_byte(in);
     if ((how & 3) == 3 && (bytes & 1))
         bytes = fuzz_number(in, 8);
@@ -159,12 +160,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct fuzz_input in = {data, data + bytes};
     struct vq_region regions[REGIONS];
-    struct vq_memory memory;
+    struct vq_memory memory, refused;
     uint32_t hint = 0, count = random_table(&in, regions);
     enum vq_error error = vq_memory_init(&memory, regions, count);
 
     FUZZ_CHECK(error == (good_table(regions, count) ? VQ_OK : VQ_ERR_RANGE));
-    FUZZ_CHECK(vq_memory_init(&memory, regions,
+    FUZZ_CHECK(vq_memory_init(&refused, regions,
                               VQ_MEMORY_REGIONS_MAX + 1 + (uint32_t)(bytes % 2) * UINT32_MAX / 2) ==
                VQ_ERR_RANGE);
     if (error != VQ_OK)
@@ -173,7 +174,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (uint32_t i = 0; i < count; i++)
         if (regions[i].size > UINT64_C(1) << 40)
             return 0;
-    (void)vq_memory_init(&memory, regions, count);
     for (unsigned i = 0; i < QUERIES && fuzz_more(&in); i++)
         query(&in, &memory, &hint);
     return 0;
