@@ -47,7 +47,7 @@ uint16_t fuzz_queue_size(struct fuzz_input *in, bool any)
         return (uint16_t)(any ? 1 + fuzz_below(in, 300) : 1u << b % 9);
     b = fuzz_byte(in);
     /* The largest take a thousand times as long as small ones: on short inputs only. */
-    if (b != 0xff || in->back - in->front > 32)
+    if (b != 0xff || in->back - in->front > 12)
         return (uint16_t)(any ? 1 + b : 1 << b % 11);
     return (uint16_t)(any ? 32767 + (fuzz_byte(in) & 1) : 32768);
 }
