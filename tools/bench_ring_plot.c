@@ -72,7 +72,8 @@ static void draw_grid(FILE *to, double x, double top, double step, double round_
 {
     char words[48];
 
-    for (double ns = 0; ns <= top; ns += step) {
+    for (unsigned line = 0; line * step <= top; line++) {
+        double ns = line * step;
         double y = TOP + CHART_HEIGHT * (1 - ns / top);
 
         (void)fprintf(to, "<path class=\"%s\" d=\"M%.1f %.1fh%.1f\"/>\n", ns == 0 ? "tick" : "rule",
@@ -103,7 +104,7 @@ static void draw_panel(FILE *to, double x, const struct panel *p, double round_t
         for (unsigned b = 0; b < BATCHES; b++)
             most = p->ns[s][b] > most ? p->ns[s][b] : most;
     step = grid_step(most);
-    for (top = step; top < most; top += step)
+    for (unsigned lines = 1; (top = lines * step) < most; lines++)
         ;
     svg_text(to, "head", x + LEFT - 36, TOP - 44,
              p->threads == 1 ? "One thread at both ends: the code"
