@@ -57,7 +57,7 @@ static void print_json(const struct blk_disk *disk, const char *serial)
     if (f->topology)
         (void)printf("\"physical_block_size\":%llu,\"alignment_offset\":%u,\"min_io_blocks\":%u,"
                      "\"opt_io_blocks\":%u,",
-                     (unsigned long long)f->block_size << (f->physical_block_exp & 31),
+                     (unsigned long long)f->block_size << f->physical_block_exp,
                      f->alignment_offset, f->min_io_size, f->opt_io_size);
     (void)printf("\"serial\":\"%s\",\"legacy\":%s,\"offered\":[", serial,
                  yes(vq_transport_legacy(t)));
@@ -78,7 +78,7 @@ static void print_words(const struct blk_disk *disk, const char *serial)
     (void)printf("block        %u bytes\n", f->block_size);
     if (f->topology)
         (void)printf("physical     blocks of %llu bytes, aligned at block %u\n",
-                     (unsigned long long)f->block_size << (f->physical_block_exp & 31),
+                     (unsigned long long)f->block_size << f->physical_block_exp,
                      f->alignment_offset);
     if (f->topology && (f->min_io_size != 0 || f->opt_io_size != 0))
         (void)printf("best I/O     %u blocks at least, %u at best\n", f->min_io_size,

@@ -148,6 +148,15 @@ enum vq_error vq_blk_device_init(struct vq_blk_device *dev,
  */
 void vq_blk_device_set_legacy_order(struct vq_blk_device *dev, bool big_endian);
 
+/*
+ * Changes the capacity of a device that may be in use (BLK-DEV-OP-01). No queue runs
+ * meanwhile: the caller serves none, or has stopped them. Then tell the driver
+ * (BLK-DEV-OP-02), as the transport does it: vq_loopback_config_changed,
+ * vq_vhost_session_config_changed. Requests already at a lane were checked against the
+ * capacity of before. VQ_ERR_RANGE for more than 2^64 bytes.
+ */
+enum vq_error vq_blk_device_resize(struct vq_blk_device *dev, uint64_t capacity);
+
 /* Requests given back by all queues since init. Exact only while every queue is stopped. */
 uint64_t vq_blk_device_served(const struct vq_blk_device *dev);
 

@@ -55,7 +55,7 @@ struct vq_blk_facts {
     uint16_t cylinders;
     uint8_t heads;
     uint8_t sectors;
-    uint8_t physical_block_exp;
+    uint8_t physical_block_exp; /* block_size << this is a physical block, below 2^32 bytes */
     uint8_t alignment_offset;
     uint16_t min_io_size; /* in blocks */
     uint32_t opt_io_size;

@@ -11,6 +11,8 @@
 #define VQ_BLK_ALIGN          64u
 #define VQ_BLK_SEGMENTS_SPARE 8u
 #define VQ_BLK_SEGMENTS_MAX   65536u
+/* Bytes of the disk are counted in 64 bits everywhere below. */
+#define VQ_BLK_CAPACITY_MAX (UINT64_MAX >> VQ_BLK_SECTOR_SHIFT)
 
 /* Where a queue's arrays stand, from the start of its part. */
 struct vq_blk_carve {
@@ -51,8 +53,7 @@ static bool vq_blk_defaults(struct vq_blk_device_config *c)
         c->max_discard_segments = 1;
     if (c->max_write_zeroes_segments == 0)
         c->max_write_zeroes_segments = 1;
-    /* Bytes of the disk are counted in 64 bits everywhere below. */
-    return c->capacity <= UINT64_MAX >> VQ_BLK_SECTOR_SHIFT;
+    return c->capacity <= VQ_BLK_CAPACITY_MAX;
 }
 
 static bool vq_blk_carve_up(const struct vq_blk_device_config *c, struct vq_blk_carve *carve)
@@ -176,6 +177,14 @@ enum vq_error vq_blk_device_init(struct vq_blk_device *dev,
         vq_blk_queue_make(dev, i, &carve);
     dev->config.serial = NULL;
     dev->config.lanes = NULL;
+    return VQ_OK;
+}
+
+enum vq_error vq_blk_device_resize(struct vq_blk_device *dev, uint64_t capacity)
+{
+    if (capacity > VQ_BLK_CAPACITY_MAX)
+        return VQ_ERR_RANGE;
+    dev->config.capacity = capacity;
     return VQ_OK;
 }
 

@@ -59,16 +59,20 @@ uint8_t vq_blk_writeback_default(const struct vq_blk_device *dev)
 enum vq_error vq_blk_accept(struct vq_device_model *model, const struct vq_features *chosen)
 {
     struct vq_blk_device *dev = vq_blk_device_of(model);
+    const bool legacy = !vq_feature(chosen, VQ_F_VERSION_1);
 
     for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++)
         if (chosen->word[i] & ~dev->offered.word[i])
+            return VQ_ERR_UNSUPPORTED;
+    /* A legacy driver knows 32 bits: one that chooses others is none. */
+    for (unsigned i = 1; i < VQ_FEATURE_WORDS; i++)
+        if (legacy && chosen->word[i] != 0)
             return VQ_ERR_UNSUPPORTED;
     dev->accepted = *chosen;
     dev->negotiated = true;
     /* BLK-DEV-INIT-03; a legacy driver's choice of features changes nothing, BLK-DEV-LEGINIT-03.
      * Otherwise the field stays: the same driver may come again with the value that it set. */
-    if (vq_feature(chosen, VQ_F_VERSION_1) && vq_feature(chosen, VQ_BLK_F_CONFIG_WCE) &&
-        !vq_feature(chosen, VQ_BLK_F_FLUSH))
+    if (!legacy && vq_feature(chosen, VQ_BLK_F_CONFIG_WCE) && !vq_feature(chosen, VQ_BLK_F_FLUSH))
         __atomic_store_n(&dev->writeback, 0, __ATOMIC_RELAXED);
     return VQ_OK;
 }

@@ -44,6 +44,12 @@ enum vq_error vq_blk_facts_choose(struct vq_transport *t, struct vq_features *ac
     return VQ_OK;
 }
 
+/* A physical block that 32 bits cannot count is no hint. */
+static uint8_t physical_exp(uint32_t block_size, uint8_t exp)
+{
+    return exp < 32 && block_size <= UINT32_MAX >> exp ? exp : 0;
+}
+
 static bool block_size_valid(uint32_t bytes)
 {
     return bytes >= VQ_BLK_SECTOR_BYTES && (bytes & (bytes - 1)) == 0;
@@ -104,6 +110,7 @@ enum vq_error vq_blk_facts_read(struct vq_transport *t, struct vq_blk_facts *fac
         if (!block_size_valid(facts->block_size))
             return VQ_ERR_RANGE;
     }
+    facts->physical_block_exp = physical_exp(facts->block_size, facts->physical_block_exp);
     if (vq_feature(&t->accepted, VQ_BLK_F_MQ)) {
         facts->queue_count = vq_transport_config16(t, image + VQ_BLK_CONFIG_NUM_QUEUES);
         if (facts->queue_count == 0)

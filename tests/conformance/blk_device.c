@@ -1,6 +1,8 @@
 /* The rows of the block device's end, over a ring in one process. */
 #include "blk_rig.h"
 
+#include <vq/loopback.h>
+
 static struct vq_features offer_of(struct vq_blk_device_config config)
 {
     struct rig *rig = rig_make(&config);
@@ -202,6 +204,8 @@ static void subsets(void **state)
 
         for (unsigned w = 0; w < 2; w++)
             some.word[w] &= (uint32_t)vq_random(&random);
+        if (!vq_feature(&some, VQ_F_VERSION_1))
+            some.word[1] = 0; /* a legacy driver sees no more */
         assert_int_equal(rig->model->ops->accept(rig->model, &some), VQ_OK);
         rig->model->ops->reset(rig->model);
         assert_int_equal(rig->model->ops->accept(rig->model, &some), VQ_OK);
@@ -214,6 +218,84 @@ static void subsets(void **state)
         assert_int_equal(rig->model->ops->accept(rig->model, &more),
                          vq_feature(&set, bit) ? VQ_OK : VQ_ERR_UNSUPPORTED);
     }
+    rig_free(rig);
+}
+
+/* Whoever has not taken VERSION_1 is a legacy driver, and knows the first 32 features. */
+static void high_bits(void **state)
+{
+    static const unsigned bits[] = {VQ_F_RING_PACKED, VQ_F_IN_ORDER};
+    struct vq_blk_device_config config = rig_defaults();
+    struct rig *rig = rig_make(&config);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        struct vq_features set = rig->model->ops->offered(rig->model);
+
+        assert_true(vq_feature(&set, bits[i]));
+        rig_leave(&set, VQ_F_VERSION_1);
+        assert_int_equal(rig->model->ops->accept(rig->model, &set), VQ_OK);
+        rig->model->ops->reset(rig->model);
+        vq_feature_set(&set, bits[i]);
+        assert_int_equal(rig->model->ops->accept(rig->model, &set), VQ_ERR_UNSUPPORTED);
+        vq_feature_set(&set, VQ_F_VERSION_1);
+        assert_int_equal(rig->model->ops->accept(rig->model, &set), VQ_OK);
+        rig->model->ops->reset(rig->model);
+    }
+    rig_free(rig);
+}
+
+static void resize(void **state)
+{
+    struct vq_blk_device_config config = rig_defaults();
+    struct rig *rig;
+
+    (void)state;
+    config.capacity = RIG_SECTORS / 2;
+    rig = rig_make(&config);
+    rig_negotiate(rig, -1);
+    assert_int_equal(rig_read(rig, RIG_SECTORS / 2, 512, NULL), VQ_BLK_S_IOERR);
+    assert_int_equal(vq_blk_device_resize(&rig->dev, RIG_SECTORS), VQ_OK);
+    assert_int_equal(rig_config(rig, VQ_BLK_CONFIG_CAPACITY, 8), RIG_SECTORS);
+    assert_int_equal(rig_read(rig, RIG_SECTORS - 1, 512, NULL), VQ_BLK_S_OK);
+    assert_int_equal(rig_read(rig, RIG_SECTORS, 512, NULL), VQ_BLK_S_IOERR);
+    assert_int_equal(vq_blk_device_resize(&rig->dev, 1), VQ_OK);
+    assert_int_equal(rig_read(rig, 0, 512, NULL), VQ_BLK_S_OK);
+    assert_int_equal(rig_read(rig, 1, 512, NULL), VQ_BLK_S_IOERR);
+    assert_int_equal(vq_blk_device_resize(&rig->dev, UINT64_MAX / 512 + 1), VQ_ERR_RANGE);
+    assert_int_equal(rig_config(rig, VQ_BLK_CONFIG_CAPACITY, 8), 1);
+    rig_free(rig);
+}
+
+/* The driver hears of it, and reads the new number whole. */
+static void resize_is_told(void **state)
+{
+    struct vq_blk_device_config config = rig_defaults();
+    struct vq_loopback_queue queues[RIG_QUEUES];
+    struct vq_loopback loop;
+    uint8_t raw[8];
+    struct rig *rig = rig_make(&config);
+
+    (void)state;
+    assert_int_equal(
+        vq_loopback_init(&loop, &(struct vq_loopback_config){.model = rig->model,
+                                                             .memory = &rig->map,
+                                                             .queues = queues,
+                                                             .queue_count = RIG_QUEUES}),
+        VQ_OK);
+    assert_int_equal(
+        vq_transport_init_device(
+            &loop.transport, &(struct vq_plan){.wanted = rig_wanted(rig), .patience = 10}, NULL),
+        VQ_OK);
+    assert_int_equal(vq_transport_take_events(&loop.transport), 0);
+    assert_int_equal(vq_blk_device_resize(&rig->dev, UINT64_C(0x100000001)), VQ_OK);
+    vq_loopback_config_changed(&loop);
+    assert_int_equal(vq_transport_take_events(&loop.transport), VQ_EVENT_CONFIG);
+    assert_int_equal(vq_transport_read_config(&loop.transport, VQ_BLK_CONFIG_CAPACITY, raw, 8),
+                     VQ_OK);
+    assert_true(vq_transport_config64(&loop.transport, raw) == UINT64_C(0x100000001));
+    assert_int_equal(vq_transport_take_events(&loop.transport), 0);
+    assert_int_equal(vq_transport_reset(&loop.transport, 10), VQ_OK);
     rig_free(rig);
 }
 
@@ -659,6 +741,10 @@ int main(void)
                                "FEAT-DEV-LEG-04 FEAT-DEV-11 BASIC-DEV-FEAT-04]"),
         VQ_TEST(subsets, "takes any subset of its offer, after a reset too, and nothing else "
                          "[BASIC-DEV-FEAT-02 BASIC-DEV-FEAT-05]"),
+        VQ_TEST(high_bits, "takes no feature beyond the 32nd without VERSION_1 "
+                           "[BASIC-DEV-LEGFEAT-01]"),
+        VQ_TEST(resize, "a disk that grew or shrank ends where it says [BLK-DEV-OP-01]"),
+        VQ_TEST(resize_is_told, "a new capacity is told to the driver [BLK-DEV-OP-02]"),
         VQ_TEST(zoned_declined, "is no zoned disk, and says so to zone requests "
                                 "[BLK-DEV-INIT-07 BLK-DEV-ZONE-01]"),
         VQ_TEST(unknown_types, "a type that is not known is UNSUPP [BLK-DEV-OP-21]"),
@@ -682,7 +768,8 @@ int main(void)
         VQ_TEST(serials, "GET_ID gives 20 bytes [BLK-DEV-OP-22]"),
         VQ_TEST(legacy_requests, "a legacy driver's requests have its order [BLK-DEV-LEGOP-01 "
                                  "BASIC-DEV-LEGFEAT-01 BASIC-DEV-TRANS-01]"),
-        VQ_TEST(flush_out, "FLUSH_OUT flushes for legacy drivers [BLK-DEV-LEGOP-02]"),
+        VQ_TEST(flush_out, "FLUSH_OUT flushes for legacy drivers [BLK-DEV-LEGOP-02 "
+                           "BLK-DRV-LEGOP-03]"),
         VQ_TEST(used_lengths, "the used length counts what was written [SPLIT-DEV-USED-02]"),
     };
     return VQ_RUN(tests);
