@@ -124,7 +124,11 @@ static bool open_disk(struct bench *b)
     b->private_memory = aligned_alloc(64, private_bytes);
     if (b->private_memory == NULL)
         return complain("memory", "there is not enough");
-    memory = (struct vq_blk_memory){b->arena, b->address, shared, b->private_memory, private_bytes};
+    memory = (struct vq_blk_memory){.shared = b->arena,
+                                    .address = b->address,
+                                    .shared_bytes = shared,
+                                    .private_memory = b->private_memory,
+                                    .private_bytes = private_bytes};
     options.memory = &memory;
     if (vq_blk_driver_open(&b->driver, b->transport, &b->queue, &options, &why) != VQ_OK) {
         const char *reason = b->frontend ? vq_vhost_frontend_reason(b->frontend) : NULL;

@@ -33,6 +33,7 @@
 
 #include <vq/blk.h>
 #include <vq/driver.h>
+#include <vq/queue.h>
 #include <vq/transport.h>
 
 #ifdef __cplusplus
@@ -67,8 +68,10 @@ struct vq_blk_facts {
 };
 
 /*
- * Memory of one queue. What driver and device write lies side by side in the shared
- * block: on a machine whose device does not see its caches it must be uncached.
+ * Memory of one queue. The shared block holds what frames the requests and, unless
+ * options->rings_apart says that it has memory of its own, the ring. What driver and
+ * device write lies side by side in it: on a machine whose device does not see its
+ * caches it must be uncached.
  */
 struct vq_blk_memory {
     void *shared;     /* seen by the device, aligned to 16 bytes; here ... */
@@ -76,6 +79,8 @@ struct vq_blk_memory {
     size_t shared_bytes;
     void *private_memory; /* aligned to 16 bytes */
     size_t private_bytes;
+    /* `placed` is obeyed always; pieces and placer with rings_apart, e.g. three static parts. */
+    struct vq_queue_memory rings;
 };
 
 struct vq_blk_driver_options {
@@ -84,6 +89,7 @@ struct vq_blk_driver_options {
     uint16_t depth;       /* requests in flight per queue; 0: queue_size */
     uint16_t segments;    /* data elements of one request; 0: 1 */
     bool legacy_block; /* keep room for a queue in one block, as some legacy transports want it */
+    bool rings_apart;  /* rings are not in the shared blocks but in memory[i].rings */
     struct vq_features without; /* features not to accept; VERSION_1: be a legacy driver */
     struct vq_features require; /* features without which to give up */
     /* A modern device must say how much it wrote. True believes the status alone, for devices

@@ -159,6 +159,16 @@ enum vq_error vq_place_find(const struct vq_constraints *constraints, uint32_t w
                             struct vq_refusal *why);
 
 /*
+ * The same by first fit: each part, the largest first, goes into the first fragment
+ * that has room behind the parts that lie there already. It may miss a place that
+ * vq_place_find finds, but not where the fragments are the parts themselves, in any
+ * order, or one aligned block; and it takes less than half of the code.
+ */
+enum vq_error vq_place_first(const struct vq_constraints *constraints, uint32_t wanted,
+                             const struct vq_fragment *fragments, size_t count,
+                             struct vq_place *out);
+
+/*
  * Writes a refusal as one line of English into text[room], cut off if need be, always
  * terminated (if room is not 0). Returns the length of the whole line. 300 is enough.
  */

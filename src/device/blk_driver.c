@@ -188,12 +188,7 @@ enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
 
 enum vq_error vq_blk_driver_submit(struct vq_blk_driver_queue *q)
 {
-    if (q->driver->transport->suspended)
-        return VQ_ERR_STATE; /* INIT-DRV-SUSP-04 */
-    if (!vq_driver_publish(&q->ring))
-        return vq_driver_broken(&q->ring) == VQ_NOT_BROKEN ? VQ_OK : VQ_ERR_BROKEN;
-    return vq_transport_notify(q->driver->transport, q->index,
-                               vq_driver_notification_data(&q->ring, q->index));
+    return vq_queue_submit(&q->ring, q->driver->transport, q->index);
 }
 
 static void release(struct vq_blk_driver_queue *q, uint16_t index)
@@ -259,14 +254,7 @@ bool vq_blk_driver_listen(struct vq_blk_driver_queue *q)
 
 enum vq_error vq_blk_driver_wait(struct vq_blk_driver_queue *q, int timeout_ms)
 {
-    if (vq_blk_driver_listen(q))
-        return VQ_OK;
-    if (vq_driver_broken(&q->ring) != VQ_NOT_BROKEN)
-        return VQ_ERR_BROKEN;
-    enum vq_error error = vq_transport_wait(q->driver->transport, q->index, timeout_ms);
-    if (error == VQ_OK || vq_driver_pending(&q->ring))
-        return VQ_OK;
-    return error;
+    return vq_queue_wait(&q->ring, q->driver->transport, q->index, timeout_ms);
 }
 
 void vq_blk_driver_quiet(struct vq_blk_driver_queue *q)

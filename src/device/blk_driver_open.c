@@ -46,8 +46,10 @@ static enum vq_error map_memory(const struct vq_blk_driver_options *o, struct me
 #endif
     map->tables = depth * VQ_BLK_SLOT_BYTES;
     map->ring = map->tables + (indirect(o) ? size * (segments + VQ_BLK_FRAME) * 16 : 0);
-    map->shared = map->ring + VQ_SPLIT_BYTES(size);
-    if (o->legacy_block)
+    map->shared = map->ring;
+    if (!o->rings_apart)
+        map->shared += VQ_SPLIT_BYTES(size);
+    if (!o->rings_apart && o->legacy_block)
         map->shared =
             map->ring + VQ_LEGACY_ALIGN_DEFAULT + VQ_LEGACY_BYTES(size, VQ_LEGACY_ALIGN_DEFAULT);
 
@@ -102,52 +104,40 @@ static enum vq_error open_queue(struct vq_blk_driver *driver, uint16_t index)
     if (((uintptr_t)shared | (uintptr_t)private_memory | memory->address) % 16 != 0)
         return VQ_ERR_ALIGN;
 
-    struct vq_constraints constraints;
-    error = vq_transport_queue_constraints(t, index, &constraints);
-    if (error != VQ_OK)
-        return error;
-    struct vq_fragment fragment = {memory->address + map.ring, memory->shared_bytes - map.ring};
-    struct vq_place place;
-    error = vq_place_find(&constraints, o->queue_size, &fragment, 1, &place, NULL);
-    if (error != VQ_OK)
-        return error;
-    /* A device that fixes the size may fix one that the private memory has no room for. */
-    if (place.layout.size > o->queue_size)
-        return VQ_ERR_SIZE;
-
-    *q = (struct vq_blk_driver_queue){
-        .driver = driver,
-        .shared = shared,
-        .address = memory->address,
-        .slots = (struct vq_blk_slot *)(void *)private_memory,
-        .elements = (struct vq_element *)(void *)(private_memory + map.elements),
-        .slot_of = (uint16_t *)(void *)(private_memory + map.slot_of),
+    *q = (struct vq_blk_driver_queue){.driver = driver, .index = index};
+    const struct vq_queue_piece behind = {shared + map.ring, memory->address + map.ring,
+                                          memory->shared_bytes - map.ring};
+    struct vq_queue_memory rings = memory->rings;
+    if (!o->rings_apart) {
+        rings.pieces = &behind;
+        rings.count = 1;
+        rings.placer = NULL;
+    }
+    const struct vq_queue_setup ring = {
         .index = index,
-        .size = (uint16_t)place.layout.size,
-        .depth = depth_of(o),
-        .segments = segment_limit(driver, o, (uint16_t)place.layout.size),
-    };
-    for (uint32_t i = 0; i < q->depth; i++)
-        q->slots[i] = (struct vq_blk_slot){.next_free = (uint16_t)(i + 1)};
-
-    uint8_t *part[VQ_PARTS];
-    for (unsigned i = 0; i < VQ_PARTS; i++)
-        part[i] = shared + (size_t)(place.address[i] - memory->address);
-    struct vq_driver_config config = {
-        .features = t->accepted,
-        .big_endian = driver->big_endian,
+        .size = o->queue_size,
         .strict = o->strict,
-        .size = q->size,
-        .descriptor_area = part[VQ_DESCRIPTOR_AREA],
-        .driver_area = part[VQ_DRIVER_AREA],
-        .device_area = part[VQ_DEVICE_AREA],
+        .memory = &rings,
         .slots = (struct vq_driver_slot *)(void *)(private_memory + map.ring_slots),
         .indirect_tables = indirect(o) ? shared + map.tables : NULL,
         .indirect_address = memory->address + map.tables,
         .indirect_entries = (uint16_t)(segments_of(o) + VQ_BLK_FRAME),
     };
-    error = vq_driver_init(&q->ring, &config);
-    return error == VQ_OK ? vq_transport_queue_enable(t, index, &place) : error;
+    error = vq_queue_open(&q->ring, t, &ring);
+    if (error != VQ_OK)
+        return error;
+
+    q->shared = shared;
+    q->address = memory->address;
+    q->slots = (struct vq_blk_slot *)(void *)private_memory;
+    q->elements = (struct vq_element *)(void *)(private_memory + map.elements);
+    q->slot_of = (uint16_t *)(void *)(private_memory + map.slot_of);
+    q->size = q->ring.size;
+    q->depth = depth_of(o);
+    q->segments = segment_limit(driver, o, q->size);
+    for (uint32_t i = 0; i < q->depth; i++)
+        q->slots[i] = (struct vq_blk_slot){.next_free = (uint16_t)(i + 1)};
+    return VQ_OK;
 }
 
 static enum vq_error choose(void *context, struct vq_transport *t, struct vq_features *accepted)

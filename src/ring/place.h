@@ -1,7 +1,7 @@
 /*
- * What the placer's two halves share: the problem, as place.c states and solves it and
- * place_why.c explains that it has no solution. Nothing here may overflow, whatever the
- * fragments and limits are.
+ * What the placer's files share: the problem, as place_sizes.c states it, place.c and
+ * place_first.c solve it and place_why.c explains that it has no solution. Nothing here may
+ * overflow, whatever the fragments and limits are.
  */
 #ifndef VQ_RING_PLACE_H
 #define VQ_RING_PLACE_H
@@ -80,6 +80,15 @@ static inline unsigned place_all_pieces(const struct place_problem *p)
 
 /* Places a set of pieces (bit i: piece i), exactly; addresses of the others are left alone. */
 bool vq_place_solve(const struct place_problem *p, unsigned set, uint64_t address[VQ_PARTS]);
+
+/* Finds an address for each piece (piece 0: the block, if that is all); false if it cannot. */
+typedef bool vq_place_solver(const struct place_problem *p, uint64_t address[VQ_PARTS]);
+
+/* Tries the sizes that the constraints allow. On VQ_ERR_NO_MEMORY the problem is that of the
+ * smallest one, and *why waits for an explanation. */
+enum vq_error vq_place_sizes(struct place_problem *p, const struct vq_constraints *c,
+                             uint32_t wanted, vq_place_solver *solver, struct vq_place *out,
+                             struct vq_refusal *why);
 
 /* Fills in what is to be placed, and within which limits, for one queue size; not the
  * fragments. The constraints have been checked. */

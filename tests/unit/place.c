@@ -493,12 +493,44 @@ static void agrees_with_a_slow_search(void **state)
     assert_true(found > 1000 && refused > 1000 && together > 100);
 }
 
+/* Firmware's fragments: the parts themselves, in every order, for queues of all sizes below too. */
+static void first_fit_finds_the_parts(void **state)
+{
+    static const uint8_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    (void)state;
+    for (uint32_t q = 1; q <= 32768; q *= 2)
+        for (unsigned o = 0; o < 12; o++) {
+            const struct vq_constraints *c = o < 6 ? &split : &packed;
+            struct vq_layout l;
+            struct vq_fragment f[3];
+            assert_int_equal(vq_layout_init(&l, c->format, q, 0), VQ_OK);
+            for (unsigned i = 0; i < 3; i++) {
+                unsigned part = orders[o % 6][i];
+                f[i] = (struct vq_fragment){0x100000u * (part + 1), l.part[part].bytes};
+            }
+            for (uint32_t wanted = 2 * q; wanted != 0; wanted /= 2) {
+                struct vq_place place;
+                assert_int_equal(vq_place_first(c, wanted, f, 3, &place), VQ_OK);
+                check_place(&place, c, f, 3);
+                assert_int_equal(place.layout.size, wanted < q ? wanted : q);
+            }
+        }
+    struct vq_place place;
+    const struct vq_fragment block = {0x1000, VQ_LEGACY_BYTES(256, 4096)};
+    assert_int_equal(vq_place_first(&legacy_pci, 0, &block, 1, &place), VQ_ERR_NO_MEMORY);
+    struct vq_constraints c = legacy_pci;
+    c.size_max = 256;
+    assert_int_equal(vq_place_first(&c, 0, &block, 1, &place), VQ_OK);
+    check_place(&place, &c, &block, 1);
+}
+
 static void any_constraints_any_fragments(void **state)
 {
     struct vq_random r = {7};
     static const uint64_t bases[] = {0, 0x1000, UINT32_MAX - 2000, UINT64_MAX - 70000,
                                      UINT64_C(1) << 44};
-    unsigned placed = 0;
+    unsigned placed = 0, as_good = 0;
     (void)state;
     for (int round = 0; round < 20000; round++) {
         struct vq_fragment f[12];
@@ -521,14 +553,29 @@ static void any_constraints_any_fragments(void **state)
             c.page_shift = vq_random_below(&r, 14);
             c.pfn_bits = 1 + vq_random_below(&r, 32);
         }
-        enum vq_error error = find(&c, vq_random_below(&r, 600), f, count, &place, &why);
+        const uint32_t wanted = vq_random_below(&r, 600);
+        enum vq_error error = find(&c, wanted, f, count, &place, &why);
         placed += error == VQ_OK;
+        /* First fit finds no more than there is, and never a bad place. */
+        struct vq_place other;
+        enum vq_error first = vq_place_first(&c, wanted, f, count, &other);
+        if (first == VQ_OK) {
+            check_place(&other, &c, f, count);
+            if (error == VQ_OK)
+                assert_true(other.layout.size <= place.layout.size);
+            else
+                assert_int_equal(error, VQ_ERR_INVALID); /* overlapping fragments */
+        } else if (error != VQ_OK && error != VQ_ERR_NO_MEMORY && why.limit != VQ_LIMIT_OVERLAP) {
+            assert_int_equal(first, error);
+        }
+        as_good += first == VQ_OK && error == VQ_OK && other.layout.size == place.layout.size;
         assert_int_equal(error == VQ_OK, why.limit == VQ_LIMIT_NONE);
         if (error == VQ_ERR_NO_MEMORY)
             assert_true(why.largest < why.bytes);
         assert_true(vq_refusal_text(&why, text, sizeof(text)) < 300);
     }
     assert_true(placed > 3000);
+    assert_true(as_good > placed / 2);
 }
 
 int main(void)
@@ -556,6 +603,7 @@ int main(void)
         VQ_TEST(constraints_without_sense, "constraints without sense are errors"),
         VQ_TEST(text_keeps_to_its_room, "a refusal in words keeps to its room"),
         VQ_TEST(agrees_with_a_slow_search, "20000 random pools: agrees with a slow, plain search"),
+        VQ_TEST(first_fit_finds_the_parts, "first fit finds the parts in any order, and the block"),
         VQ_TEST(any_constraints_any_fragments,
                 "20000 random constraints and pools: a good place or a reason"),
     };
