@@ -270,11 +270,12 @@ while True:
         for n in range(4):
             fe.add(q, n, frontend.OUT, n * 128, data)
         fe.notify(q)
+    for q in range(2):
+        fe.wait(q, 4)
+    # Only answers show that the server knows of this front end.
     if not done:
         print("busy", flush=True)
         done = True
-    for q in range(2):
-        fe.wait(q, 4)
 """
 
 
