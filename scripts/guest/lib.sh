@@ -154,6 +154,7 @@ guest_wait() {
     local hung=""
     if ! wait_until "$1" gone "$guest_pid"; then
         hung=yes
+        { threads_of guest "$guest_pid"; threads_of server "$server_pid"; } >threads
     fi
     guest_kill
     guest_facts
@@ -176,6 +177,25 @@ guest_wait() {
         why="the guest's kernel complained: $(grep -m 1 '^kernel ' facts)"
         return 1
     fi
+}
+
+# threads_of WHO PID: what each thread of a process that came to no end was at: its state, the ticks it
+# ran in user and kernel mode, where in the kernel it sleeps.
+threads_of() {
+    local task stat
+    for task in "/proc/${2:-none}/task"/*; do
+        [ -r "$task/stat" ] || continue
+        stat=$(<"$task/stat")
+        # shellcheck disable=SC2086 # its fields; the name before them may hold blanks
+        set -- "$1" ${stat##*) }
+        echo "$1 ${task##*/} $(<"$task/comm"): ${2}, ${13} + ${14} ticks, $(cat "$task/wchan" 2>/dev/null)"
+    done
+}
+
+# After a hang: did the guest's own clock stop, so that the hang says nothing of its disk? Its kernel
+# says so, or has not come to its first program.
+guest_clock_stopped() {
+    [ ! -s console ] || grep -q "timer wakeup didn't happen" console
 }
 
 guest_facts() { tr -d '\r' <console 2>/dev/null | sed -n 's/^M //p' >facts; }
@@ -279,6 +299,8 @@ uml_start() {
 # vhost-user-blk-pci on ./socket, by QEMU's own translator (no KVM needed). The guest's memory is a
 # memfd, which is what gets shared with the server. $QEMU_MEMORY is its size (256M), $QEMU_CHARDEV
 # may have more options for the socket, $QEMU_MONITOR the name of two fifos, .in and .out, for the monitor.
+# A guest with several processors, translated on a busy host, now and then loses the one timer that it
+# waits for, and all its processors sleep for ever: hence the periodic tick.
 qemu_start() {
     local job=$1 options=$2 memory=${QEMU_MEMORY:-256M} monitor=(-monitor none)
     shift 2
@@ -287,7 +309,7 @@ qemu_start() {
     setsid qemu-system-x86_64 -nodefaults -no-user-config -machine q35,memory-backend=mem -accel tcg -m "$memory" \
         -object "memory-backend-memfd,id=mem,size=$memory,share=on" -display none "${monitor[@]}" -no-reboot \
         -serial file:console -kernel "$QEMU_KERNEL" -initrd "$QEMU_INITRD" \
-        -append "console=ttyS0 no_timer_check panic=-1 quiet vq.do=$job" -chardev "socket,id=vu,path=socket${QEMU_CHARDEV:-}" \
+        -append "console=ttyS0 no_timer_check nohz=off highres=off panic=-1 quiet vq.do=$job" -chardev "socket,id=vu,path=socket${QEMU_CHARDEV:-}" \
         -device "vhost-user-blk-pci,chardev=vu${options:+,$options}" "$@" </dev/null >qemu.log 2>&1 &
     guest_pid=$!
 }

@@ -43,6 +43,7 @@ test_case() {
         show_tail console 15
         show_tail qemu.log 5
         show_tail server.log 5
+        show_tail threads 20
         ;;
     esac
     cd "$work" || exit 2
