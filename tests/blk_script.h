@@ -335,9 +335,13 @@ static inline enum vq_error open_disk(void)
     assert_int_equal(vq_blk_driver_measure(&b.options, &shared, &private_bytes), VQ_OK);
     assert_true(QUEUES * shared <= DATA && private_bytes <= sizeof private_memory[0]);
     shared = (shared + 15) & ~(size_t)15;
-    for (size_t i = 0; i < QUEUES; i++)
-        b.queue_memory[i] = (struct vq_blk_memory){arena + i * shared, BASE + i * shared, shared,
-                                                   private_memory[i], private_bytes};
+    for (size_t i = 0; i < QUEUES; i++) {
+        b.queue_memory[i].shared = arena + i * shared;
+        b.queue_memory[i].address = BASE + i * shared;
+        b.queue_memory[i].shared_bytes = shared;
+        b.queue_memory[i].private_memory = private_memory[i];
+        b.queue_memory[i].private_bytes = private_bytes;
+    }
     b.options.memory = b.queue_memory;
     b.script.loop = &b.loop;
     assert_int_equal(vq_loopback_init(&b.loop, &config), VQ_OK);
