@@ -5,8 +5,8 @@
  * All here runs on the control thread while queues may run on others. The only
  * field that they share is `writeback`, one byte, which is atomic.
  */
-#include "../ring/variant.h"
 #include "blk_device.h"
+#include "model_parts.h"
 
 /* Up to and with unused1: what lies beyond belongs to features that are never offered. */
 #define VQ_BLK_SHOWN_BYTES 60u
@@ -14,8 +14,6 @@ _Static_assert(VQ_BLK_SHOWN_BYTES == VQ_BLK_CONFIG_MAX_SECURE_ERASE_SECTORS, "un
 
 struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
 {
-    /* A legacy driver does not see the bits beyond 31: without VERSION_1 they are nobody's. */
-    const bool modern = !vq_feature(&c->without, VQ_F_VERSION_1);
     const struct {
         uint8_t bit;
         bool have;
@@ -30,15 +28,8 @@ struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
         {VQ_BLK_F_MQ, c->queue_count > 1},
         {VQ_BLK_F_DISCARD, c->max_discard_sectors != 0 && !c->read_only},
         {VQ_BLK_F_WRITE_ZEROES, c->max_write_zeroes_sectors != 0 && !c->read_only},
-        {VQ_F_INDIRECT_DESC, VQ_WITH_INDIRECT},
-        {VQ_F_EVENT_IDX, true},
-        {VQ_F_VERSION_1, true},
-        {VQ_F_RING_PACKED, modern && vq_variant_of(true, false) != VQ_VARIANT_NONE},
-        {VQ_F_IN_ORDER, modern && VQ_WITH_IN_ORDER},
-        /* FEAT-DEV-LEG-03: any framing is served to legacy drivers too. */
-        {VQ_F_ANY_LAYOUT, true},
     };
-    struct vq_features set = {{0}};
+    struct vq_features set = vq_model_ring_features(&c->without);
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i].have && !vq_feature(&c->without, all[i].bit))
@@ -61,13 +52,8 @@ enum vq_error vq_blk_accept(struct vq_device_model *model, const struct vq_featu
     struct vq_blk_device *dev = vq_blk_device_of(model);
     const bool legacy = !vq_feature(chosen, VQ_F_VERSION_1);
 
-    for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++)
-        if (chosen->word[i] & ~dev->offered.word[i])
-            return VQ_ERR_UNSUPPORTED;
-    /* A legacy driver knows 32 bits: one that chooses others is none. */
-    for (unsigned i = 1; i < VQ_FEATURE_WORDS; i++)
-        if (legacy && chosen->word[i] != 0)
-            return VQ_ERR_UNSUPPORTED;
+    if (!vq_model_may_accept(&dev->offered, chosen))
+        return VQ_ERR_UNSUPPORTED;
     dev->accepted = *chosen;
     dev->negotiated = true;
     /* BLK-DEV-INIT-03; a legacy driver's choice of features changes nothing, BLK-DEV-LEGINIT-03.
@@ -92,14 +78,6 @@ void vq_blk_reset(struct vq_device_model *model)
     dev->accepted = (struct vq_features){{0}};
     dev->negotiated = false;
     __atomic_store_n(&dev->writeback, vq_blk_writeback_default(dev), __ATOMIC_RELAXED);
-}
-
-static void vq_blk_put(uint8_t *at, uint64_t value, unsigned bytes, bool big)
-{
-    for (unsigned i = 0; i < bytes; i++) {
-        at[big ? bytes - 1u - i : i] = (uint8_t)value;
-        value >>= 8;
-    }
 }
 
 static void vq_blk_show(const struct vq_blk_device *dev, uint8_t out[VQ_BLK_SHOWN_BYTES])
@@ -140,7 +118,7 @@ static void vq_blk_show(const struct vq_blk_device *dev, uint8_t out[VQ_BLK_SHOW
         out[i] = 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (fields[i].have)
-            vq_blk_put(out + fields[i].at, fields[i].value, fields[i].bytes, big);
+            vq_model_put(out + fields[i].at, fields[i].value, fields[i].bytes, big);
 }
 
 uint32_t vq_blk_config_size(const struct vq_device_model *model)
@@ -155,9 +133,7 @@ void vq_blk_read_config(const struct vq_device_model *model, uint32_t offset, vo
     uint8_t shown[VQ_BLK_SHOWN_BYTES];
 
     vq_blk_show(vq_blk_device_of_const(model), shown);
-    for (uint32_t i = 0; i < count; i++)
-        ((uint8_t *)bytes)[i] =
-            offset < VQ_BLK_SHOWN_BYTES && i < VQ_BLK_SHOWN_BYTES - offset ? shown[offset + i] : 0;
+    vq_model_read(shown, VQ_BLK_SHOWN_BYTES, offset, bytes, count);
 }
 
 /*
