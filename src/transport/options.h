@@ -1,0 +1,13 @@
+/*
+ * What of the drivers' transports a build contains.
+ *
+ * VQ_WITH_LEGACY: version 1 of MMIO, the legacy interface of PCI.
+ */
+#ifndef VQ_TRANSPORT_OPTIONS_H
+#define VQ_TRANSPORT_OPTIONS_H
+
+#ifndef VQ_WITH_LEGACY
+#define VQ_WITH_LEGACY 1
+#endif
+
+#endif
