@@ -3,7 +3,7 @@
  * legacy version 1.
  *
  *     static struct vq_mmio_driver mmio;
- *     struct vq_mmio_config config = {
+ *     struct vq_mmio_driver_config config = {
  *         .registers = {.base = (volatile void *)0x10001000, .bytes = 0x200},
  *     };
  *     if (vq_mmio_driver_init(&mmio, &config) == VQ_OK && mmio.transport.device_id == 2)
@@ -36,7 +36,7 @@
 extern "C" {
 #endif
 
-struct vq_mmio_config {
+struct vq_mmio_driver_config {
     /* From MagicValue on. With `bytes` the end of the configuration space is known. */
     struct vq_registers registers;
     /* How often QueueReset or QueueReady is read, at most, before it counts as failed;
@@ -56,12 +56,12 @@ struct vq_mmio_config {
 /* Read only, but for what vq/transport.h says of its part. */
 struct vq_mmio_driver {
     struct vq_transport transport; /* give its address to a driver */
-    struct vq_mmio_config config;
+    struct vq_mmio_driver_config config;
     bool noted[2]; /* events that came, and that take_events has not told yet */
 };
 
 /* What a window shows before anything is done to it. */
-struct vq_mmio_id {
+struct vq_mmio_driver_id {
     uint32_t magic; /* VQ_MMIO_MAGIC_VALUE */
     uint32_t version;
     uint32_t device; /* type of the device; 0: a placeholder */
@@ -75,14 +75,16 @@ struct vq_mmio_id {
  * this build does not drive; VQ_ERR_INVALID: the configuration makes no sense.
  * (MMIO-DRV-REG-08..13, MMIO-DRV-INIT-01..04.)
  */
-enum vq_error vq_mmio_driver_probe(const struct vq_mmio_config *config, struct vq_mmio_id *id);
+enum vq_error vq_mmio_driver_probe(const struct vq_mmio_driver_config *config,
+                                   struct vq_mmio_driver_id *id);
 
 /*
  * The same, and makes a transport of it; VQ_ERR_RANGE for a placeholder, too. The device is
  * not touched further: that begins with vq_transport_init_device. `config` is copied. On an
  * error *m is left as it was.
  */
-enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m, const struct vq_mmio_config *config);
+enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m,
+                                  const struct vq_mmio_driver_config *config);
 
 /* Is it driven by the legacy interface? */
 bool vq_mmio_driver_is_legacy(const struct vq_mmio_driver *m);

@@ -232,7 +232,7 @@ static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t dat
 
 static enum vq_error wait(struct vq_transport *t, uint16_t index, int timeout_ms)
 {
-    const struct vq_mmio_config *config = &mmio_of(t)->config;
+    const struct vq_mmio_driver_config *config = &mmio_of(t)->config;
     return config->wait != NULL ? config->wait(config->context, index, timeout_ms)
                                 : VQ_ERR_UNSUPPORTED;
 }
@@ -270,10 +270,11 @@ static const struct vq_transport_ops modern_ops = {
 static const struct vq_transport_ops legacy_ops = {SHARED_OPS};
 #endif
 
-enum vq_error vq_mmio_driver_probe(const struct vq_mmio_config *config, struct vq_mmio_id *id)
+enum vq_error vq_mmio_driver_probe(const struct vq_mmio_driver_config *config,
+                                   struct vq_mmio_driver_id *id)
 {
     const struct vq_registers *r = &config->registers;
-    *id = (struct vq_mmio_id){0, 0, 0};
+    *id = (struct vq_mmio_driver_id){0, 0, 0};
     if ((r->base == NULL && r->bus == NULL) || (r->bytes != 0 && r->bytes < VQ_MMIO_CONFIG) ||
         config->page_shift > 30 || (config->queue_align & (config->queue_align - 1)) != 0)
         return VQ_ERR_INVALID;
@@ -287,9 +288,10 @@ enum vq_error vq_mmio_driver_probe(const struct vq_mmio_config *config, struct v
     return id->device <= UINT16_MAX ? VQ_OK : VQ_ERR_UNSUPPORTED;
 }
 
-enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m, const struct vq_mmio_config *config)
+enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m,
+                                  const struct vq_mmio_driver_config *config)
 {
-    struct vq_mmio_id id;
+    struct vq_mmio_driver_id id;
     enum vq_error error = vq_mmio_driver_probe(config, &id);
     if (error == VQ_OK && id.device == 0)
         error = VQ_ERR_RANGE;

@@ -205,9 +205,9 @@ static void bus_write(void *context, uint32_t address, unsigned bytes, uint32_t 
 
 static const struct vq_bus bus = {bus_read, bus_write};
 
-static struct vq_mmio_config config_of(void)
+static struct vq_mmio_driver_config config_of(void)
 {
-    return (struct vq_mmio_config){
+    return (struct vq_mmio_driver_config){
         .registers = {.bus = &bus, .context = &w, .bytes = WINDOW},
         .patience = 100,
     };
@@ -227,7 +227,7 @@ static void set_up(uint32_t version, uint64_t features)
 
 static void open_driver(void)
 {
-    struct vq_mmio_config config = config_of();
+    struct vq_mmio_driver_config config = config_of();
     assert_int_equal(vq_mmio_driver_init(&w.driver, &config), VQ_OK);
     w.t = &w.driver.transport;
 }
@@ -272,8 +272,8 @@ static void looks_in_order(void **state)
 
 static void refuses_magic(void **state)
 {
-    struct vq_mmio_config config;
-    struct vq_mmio_id id;
+    struct vq_mmio_driver_config config;
+    struct vq_mmio_driver_id id;
     (void)state;
     set_up(2, MODERN);
     w.magic = 0x76697274; /* the other way round */
@@ -298,7 +298,7 @@ static void refuses_version(void **state)
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-        struct vq_mmio_config config = config_of();
+        struct vq_mmio_driver_config config = config_of();
         set_up(versions[i], MODERN);
         assert_int_equal(vq_mmio_driver_init(&w.driver, &config), VQ_ERR_UNSUPPORTED);
         assert_int_equal(w.log.count, 2);
@@ -307,8 +307,8 @@ static void refuses_version(void **state)
 
 static void leaves_placeholder(void **state)
 {
-    struct vq_mmio_config config = config_of();
-    struct vq_mmio_id id;
+    struct vq_mmio_driver_config config = config_of();
+    struct vq_mmio_driver_id id;
     (void)state;
     set_up(2, MODERN);
     w.device_id = 0;
@@ -323,11 +323,11 @@ static void leaves_placeholder(void **state)
 
 static void refuses_configuration(void **state)
 {
-    struct vq_mmio_id id;
+    struct vq_mmio_driver_id id;
     (void)state;
     set_up(2, MODERN);
     for (unsigned i = 0; i < 4; i++) {
-        struct vq_mmio_config config = config_of();
+        struct vq_mmio_driver_config config = config_of();
         if (i == 0)
             config.registers.bus = NULL;
         if (i == 1)
@@ -610,7 +610,7 @@ static enum vq_error nap(void *context, uint16_t index, int timeout_ms)
 
 static void sleeps(void **state)
 {
-    struct vq_mmio_config config = config_of();
+    struct vq_mmio_driver_config config = config_of();
     int slept = 0;
     (void)state;
     start(2, MODERN);
@@ -696,7 +696,7 @@ static void expects_no_shared_memory(void **state)
 static void through_a_pointer(void **state)
 {
     static _Alignas(8) uint8_t memory[WINDOW];
-    struct vq_mmio_config config = {.registers = {.base = memory, .bytes = WINDOW}};
+    struct vq_mmio_driver_config config = {.registers = {.base = memory, .bytes = WINDOW}};
     static const uint8_t magic[] = {'v', 'i', 'r', 't', 2, 0, 0, 0, 3, 0, 0, 0};
     static const uint8_t notify[] = {0x34, 0x12, 0, 0};
     uint8_t bytes[4];
@@ -776,7 +776,7 @@ static void legacy_handshake(void **state)
 
 static void legacy_small_pages(void **state)
 {
-    struct vq_mmio_config config = config_of();
+    struct vq_mmio_driver_config config = config_of();
     struct vq_plan plan = {.wanted = vq_features_from64(0), .patience = 100};
     struct vq_constraints constraints;
     struct vq_fragment fragment = {0x20000100, 1024};
