@@ -94,7 +94,7 @@ static inline void read_config(const struct vq_device_model *model, uint32_t off
     assert_true(offset + count <= sizeof s->config);
     for (uint32_t i = offset; i < offset + count; i++) {
         if (!s->touched[i])
-            s->status_at[i] = s->loop->status;
+            s->status_at[i] = s->loop->state.status;
         s->touched[i] = 1;
     }
     memcpy(bytes, s->config + offset, count);
@@ -247,7 +247,7 @@ static struct bench {
     struct script script;
     struct vq_region region;
     struct vq_memory memory;
-    struct vq_loopback_queue loop_queues[QUEUES];
+    struct vq_model_queue loop_queues[QUEUES];
     struct vq_loopback loop;
     struct vq_constraints constraints;
     struct vq_blk_driver_options options;

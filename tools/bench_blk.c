@@ -37,7 +37,7 @@ struct bench {
     struct vq_blk_device device;
     void *device_memory;
     struct vq_loopback loop;
-    struct vq_loopback_queue loop_queue;
+    struct vq_model_queue loop_queue;
     struct vq_region region;
     struct vq_memory map;
     /* The driver's end. */

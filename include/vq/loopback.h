@@ -24,43 +24,30 @@
 
 #include <vq/memory.h>
 #include <vq/model.h>
+#include <vq/model_state.h>
 #include <vq/transport.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* One queue; memory of the caller, contents private. */
-struct vq_loopback_queue {
-    struct vq_place place;
-    uint32_t notification; /* what the last available buffer notification carried */
-    bool enabled;
-    bool running;
-    bool broken;   /* reported already */
-    bool kicked;   /* the driver sent a notification since the queue last ran */
-    bool signaled; /* the device sent one since the driver last asked */
-};
-
 struct vq_loopback_config {
     struct vq_device_model *model;
     const struct vq_memory *memory; /* translates the addresses that the driver gives */
-    struct vq_loopback_queue *queues;
+    struct vq_model_queue *queues;
     uint16_t queue_count; /* room in `queues`; queues beyond it do not exist */
     /* Added to what the model says of its queues; all zero: nothing. */
     struct vq_constraints constraints;
     bool legacy_big_endian; /* the driver's end is a big-endian machine */
-    /* Leave this out: RING_RESET and NOTIFICATION_DATA, which the loopback offers by itself. */
+    /* Leave out what the loopback offers by itself: RING_RESET, NOTIFICATION_DATA, SUSPEND. */
     bool plain;
 };
 
 struct vq_loopback {
     struct vq_transport transport; /* give its address to a driver */
     /* Private. */
-    struct vq_loopback_config config;
-    struct vq_features chosen;
-    uint32_t generation;
-    uint8_t status;
-    bool accepted; /* the model has the driver's features */
+    struct vq_model_state state;
+    struct vq_constraints constraints;
     bool config_changed;
 };
 

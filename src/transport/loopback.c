@@ -1,220 +1,81 @@
 /*
- * A transport whose device is a model in the same process. It is the device's
- * register file: the status machine, the features, the places of the queues.
+ * A transport whose device is a model in the same process: one call of a driver is
+ * one access to the state that every register model keeps (model_state.h).
  *
  * It trusts its caller (both ends are here), but not what the driver under test
- * writes: addresses go through vq_memory_map, indices are checked, and a driver
- * that skips steps gets what a device would give it.
+ * writes: a driver that skips steps gets what a device would give it.
  */
 #include <vq/loopback.h>
 
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define HOST_BIG true
-#else
-#define HOST_BIG false
-#endif
-
-#define ROUNDS 64u
+#include "model_state.h"
 
 static struct vq_loopback *loop_of(struct vq_transport *t)
 {
     return (struct vq_loopback *)(void *)t; /* its first member */
 }
 
-static struct vq_device_model *model_of(const struct vq_loopback *loop)
+static struct vq_model_state *state_of(struct vq_transport *t)
 {
-    return loop->config.model;
-}
-
-static uint16_t queue_count(const struct vq_loopback *loop)
-{
-    uint16_t count = model_of(loop)->ops->queue_count(model_of(loop));
-    return count < loop->config.queue_count ? count : loop->config.queue_count;
-}
-
-/* What the loopback itself adds to the model's features. */
-static struct vq_features own_features(const struct vq_loopback *loop,
-                                       const struct vq_features *offered)
-{
-    struct vq_features set = {{0}};
-    if (!loop->config.plain && vq_feature(offered, VQ_F_VERSION_1)) {
-        vq_feature_set(&set, VQ_F_RING_RESET);
-        vq_feature_set(&set, VQ_F_NOTIFICATION_DATA);
-    }
-    return set;
-}
-
-static struct vq_features offered_by(const struct vq_loopback *loop)
-{
-    struct vq_features offered = model_of(loop)->ops->offered(model_of(loop));
-    struct vq_features own = own_features(loop, &offered);
-    for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++)
-        offered.word[i] |= own.word[i];
-    return offered;
-}
-
-/* Hands the driver's choice to the model, once. */
-static bool accept(struct vq_loopback *loop)
-{
-    struct vq_features offered = model_of(loop)->ops->offered(model_of(loop));
-    struct vq_features chosen = loop->chosen;
-    struct vq_features own = own_features(loop, &offered);
-    for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++) {
-        chosen.word[i] &= ~(own.word[i] & ~offered.word[i]);
-        if ((chosen.word[i] & ~offered.word[i]) != 0)
-            return false;
-    }
-    if (!loop->accepted)
-        loop->accepted = model_of(loop)->ops->accept(model_of(loop), &chosen) == VQ_OK;
-    return loop->accepted;
-}
-
-static void *part(const struct vq_loopback *loop, const struct vq_place *place, enum vq_part which)
-{
-    struct vq_segment segment;
-    if (vq_memory_map(loop->config.memory, place->address[which], place->layout.part[which].bytes,
-                      VQ_READ | VQ_WRITE, &segment, 1, NULL) != 1)
-        return NULL;
-    return segment.base;
-}
-
-static enum vq_error start_queue(struct vq_loopback *loop, uint16_t index)
-{
-    struct vq_loopback_queue *q = &loop->config.queues[index];
-    const struct vq_place *place = &q->place;
-    bool packed = vq_feature(&loop->chosen, VQ_F_RING_PACKED);
-    uint16_t fresh = packed ? 0x8000 : 0;
-    struct vq_device_config config = {
-        .features = loop->chosen,
-        .big_endian =
-            loop->transport.legacy_big_endian && !vq_feature(&loop->chosen, VQ_F_VERSION_1),
-        .size = (uint16_t)place->layout.size,
-        .descriptor_area = part(loop, place, VQ_DESCRIPTOR_AREA),
-        .driver_area = part(loop, place, VQ_DRIVER_AREA),
-        .device_area = part(loop, place, VQ_DEVICE_AREA),
-        .memory = loop->config.memory,
-        .next_available = fresh,
-        .next_used = fresh,
-    };
-    if (config.descriptor_area == NULL || config.driver_area == NULL || config.device_area == NULL)
-        return VQ_ERR_RANGE;
-    enum vq_error error = model_of(loop)->ops->queue_start(model_of(loop), index, &config);
-    q->running = error == VQ_OK;
-    q->broken = false;
-    q->kicked = q->running; /* look once, whatever was notified before */
-    return error;
-}
-
-static void stop_queue(struct vq_loopback *loop, uint16_t index)
-{
-    struct vq_loopback_queue *q = &loop->config.queues[index];
-    if (q->running) {
-        struct vq_position position;
-        (void)model_of(loop)->ops->queue_stop(model_of(loop), index, &position);
-    }
-    *q = (struct vq_loopback_queue){.enabled = false};
-}
-
-static void start_all(struct vq_loopback *loop)
-{
-    if (!vq_feature(&loop->chosen, VQ_F_VERSION_1) && !accept(loop)) {
-        loop->status |= VQ_STATUS_NEEDS_RESET; /* a legacy driver has no other sign */
-        return;
-    }
-    for (uint16_t i = 0; i < queue_count(loop); i++)
-        if (loop->config.queues[i].enabled && !loop->config.queues[i].running &&
-            start_queue(loop, i) != VQ_OK)
-            loop->status |= VQ_STATUS_NEEDS_RESET;
-}
-
-static void reset(struct vq_loopback *loop)
-{
-    for (uint16_t i = 0; i < loop->config.queue_count; i++)
-        stop_queue(loop, i);
-    model_of(loop)->ops->reset(model_of(loop));
-    loop->chosen = (struct vq_features){{0}};
-    loop->accepted = false;
-    loop->config_changed = false;
-    loop->status = 0;
+    return &loop_of(t)->state;
 }
 
 static enum vq_error get_status(struct vq_transport *t, uint8_t *status)
 {
-    *status = loop_of(t)->status;
+    *status = vq_model_status(state_of(t));
     return VQ_OK;
 }
 
 static enum vq_error set_status(struct vq_transport *t, uint8_t status)
 {
-    struct vq_loopback *loop = loop_of(t);
-    if (status == 0) {
-        reset(loop);
-        return VQ_OK;
-    }
-    uint8_t raised = (uint8_t)(status & ~loop->status);
-    if ((raised & VQ_STATUS_FEATURES_OK) != 0 && !accept(loop))
-        status = (uint8_t)(status & ~VQ_STATUS_FEATURES_OK);
-    loop->status |= status;
-    if ((raised & VQ_STATUS_DRIVER_OK) != 0)
-        start_all(loop);
+    vq_model_set_status(state_of(t), status);
     return VQ_OK;
 }
 
 static enum vq_error get_features(struct vq_transport *t, struct vq_features *offered)
 {
-    *offered = offered_by(loop_of(t));
+    *offered = vq_model_offered(state_of(t));
     return VQ_OK;
 }
 
 static enum vq_error set_features(struct vq_transport *t, const struct vq_features *accepted)
 {
-    struct vq_loopback *loop = loop_of(t);
-    if ((loop->status & (VQ_STATUS_FEATURES_OK | VQ_STATUS_DRIVER_OK)) != 0)
-        return VQ_ERR_STATE;
-    loop->chosen = *accepted;
-    return VQ_OK;
+    enum vq_error error = VQ_OK;
+    for (uint32_t i = 0; i < VQ_FEATURE_WORDS && error == VQ_OK; i++)
+        error = vq_model_choose_word(state_of(t), i, accepted->word[i]);
+    return error;
 }
 
 static uint32_t config_size(struct vq_transport *t)
 {
-    const struct vq_device_model *model = model_of(loop_of(t));
-    return model->ops->config_size(model);
+    return vq_model_config_size(state_of(t));
 }
 
 static enum vq_error config_generation(struct vq_transport *t, uint32_t *generation)
 {
-    *generation = loop_of(t)->generation;
+    *generation = vq_model_generation(state_of(t));
     return VQ_OK;
 }
 
 static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                  uint32_t count)
 {
-    const struct vq_device_model *model = model_of(loop_of(t));
-    model->ops->read_config(model, offset, bytes, count);
+    vq_model_read_config(state_of(t), offset, bytes, count);
     return VQ_OK;
 }
 
 static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
                                   uint32_t count)
 {
-    struct vq_loopback *loop = loop_of(t);
-    /* A legacy model learns its features here at the latest: there is no FEATURES_OK. */
-    if (!vq_feature(&loop->chosen, VQ_F_VERSION_1) && !accept(loop))
-        return VQ_ERR_UNSUPPORTED;
-    return model_of(loop)->ops->write_config(model_of(loop), offset, bytes, count);
+    return vq_model_write_config(state_of(t), offset, bytes, count);
 }
 
 static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
                                        struct vq_constraints *constraints)
 {
-    const struct vq_loopback *loop = loop_of(t);
-    if (index >= queue_count(loop))
-        return VQ_ERR_RANGE;
-    uint16_t max = model_of(loop)->ops->queue_size_max(model_of(loop), index);
+    uint16_t max = vq_model_queue_size_max(state_of(t), index);
     if (max == 0)
         return VQ_ERR_RANGE;
-    *constraints = loop->config.constraints;
+    *constraints = loop_of(t)->constraints;
     if (constraints->size_max == 0 || constraints->size_max > max)
         constraints->size_max = max;
     return VQ_OK;
@@ -223,7 +84,6 @@ static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
 static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
                                   const struct vq_place *place)
 {
-    struct vq_loopback *loop = loop_of(t);
     struct vq_constraints constraints;
     enum vq_error error = queue_constraints(t, index, &constraints);
     if (error != VQ_OK)
@@ -231,41 +91,41 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
     if (place->layout.size > constraints.size_max ||
         (constraints.size_fixed && place->layout.size != constraints.size_max))
         return VQ_ERR_SIZE;
-    struct vq_loopback_queue *q = &loop->config.queues[index];
-    if (q->enabled)
-        return VQ_ERR_STATE;
-    *q = (struct vq_loopback_queue){.place = *place, .enabled = true};
-    return (loop->status & VQ_STATUS_DRIVER_OK) != 0 ? start_queue(loop, index) : VQ_OK;
+    vq_model_queue_set_size(state_of(t), index, place->layout.size);
+    for (unsigned i = 0; i < VQ_PARTS; i++) {
+        enum vq_part part = (enum vq_part)i;
+        vq_model_queue_set_half(state_of(t), index, part, false, (uint32_t)place->address[i]);
+        vq_model_queue_set_half(state_of(t), index, part, true,
+                                (uint32_t)(place->address[i] >> 32));
+    }
+    return vq_model_queue_enable(state_of(t), index);
 }
 
 static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
 {
-    struct vq_loopback *loop = loop_of(t);
-    if (index >= queue_count(loop))
+    if (vq_model_queue(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
-    stop_queue(loop, index);
+    vq_model_queue_clear(state_of(t), index);
     return VQ_OK;
 }
 
 static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
-    struct vq_loopback *loop = loop_of(t);
-    if (index >= queue_count(loop))
+    if (vq_model_queue(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
-    loop->config.queues[index].notification =
-        vq_feature(&loop->chosen, VQ_F_NOTIFICATION_DATA) ? data : index;
-    loop->config.queues[index].kicked = true;
+    vq_model_notify(state_of(t), index, data);
     return VQ_OK;
 }
 
 static bool take_signal(struct vq_loopback *loop, uint16_t index)
 {
     bool signaled = false;
-    for (uint16_t i = 0; i < queue_count(loop); i++) {
+    for (uint16_t i = 0; i < vq_model_queue_count(&loop->state); i++) {
+        struct vq_model_queue *q = &loop->state.config.queues[i];
         if (index != VQ_QUEUE_ANY && index != i)
             continue;
-        signaled = signaled || loop->config.queues[i].signaled;
-        loop->config.queues[i].signaled = false;
+        signaled = signaled || q->signaled;
+        q->signaled = false;
     }
     return signaled;
 }
@@ -285,14 +145,34 @@ static unsigned take_events(struct vq_transport *t)
 {
     struct vq_loopback *loop = loop_of(t);
     unsigned events = 0;
-    for (uint16_t i = 0; i < queue_count(loop); i++)
-        if (loop->config.queues[i].signaled)
+    for (uint16_t i = 0; i < vq_model_queue_count(&loop->state); i++)
+        if (loop->state.config.queues[i].signaled)
             events |= VQ_EVENT_QUEUE;
     if (loop->config_changed)
         events |= VQ_EVENT_CONFIG;
     loop->config_changed = false;
     return events;
 }
+
+static void on_signal(void *front, uint16_t index)
+{
+    struct vq_loopback *loop = front;
+    loop->state.config.queues[index].signaled = true;
+}
+
+static void on_config(void *front)
+{
+    struct vq_loopback *loop = front;
+    loop->config_changed = true;
+}
+
+static void on_reset(void *front)
+{
+    struct vq_loopback *loop = front;
+    loop->config_changed = false;
+}
+
+static const struct vq_model_front loopback_front = {on_signal, on_config, on_reset};
 
 static const struct vq_transport_ops loopback_ops = {
     .name = "loopback",
@@ -314,74 +194,51 @@ static const struct vq_transport_ops loopback_ops = {
 
 enum vq_error vq_loopback_init(struct vq_loopback *loop, const struct vq_loopback_config *config)
 {
-    if (config->model == NULL || config->memory == NULL || config->queues == NULL)
+    struct vq_model_config device = {
+        .model = config->model,
+        .memory = config->memory,
+        .queues = config->queues,
+        .queue_count = config->queue_count,
+        .legacy_big_endian = config->legacy_big_endian,
+    };
+    if (config->model == NULL)
         return VQ_ERR_INVALID;
+    if (config->plain) {
+        vq_feature_set(&device.without, VQ_F_RING_RESET);
+        vq_feature_set(&device.without, VQ_F_NOTIFICATION_DATA);
+        vq_feature_set(&device.without, VQ_F_SUSPEND);
+    }
     *loop = (struct vq_loopback){
         .transport =
             {
                 .ops = &loopback_ops,
                 .device_id = config->model->ops->device_id,
                 .supported = vq_transport_common_features(),
-                .legacy_big_endian = HOST_BIG || config->legacy_big_endian,
+                .legacy_big_endian = VQ_HOST_BIG || config->legacy_big_endian,
             },
-        .config = *config,
+        .constraints = config->constraints,
     };
     vq_feature_set(&loop->transport.supported, VQ_F_RING_RESET);
-    for (uint16_t i = 0; i < config->queue_count; i++)
-        config->queues[i] = (struct vq_loopback_queue){.enabled = false};
-    return VQ_OK;
+    return vq_model_state_init(&loop->state, &device, VQ_INTERFACE_EITHER, &loopback_front, loop);
 }
 
 unsigned vq_loopback_run_queue(struct vq_loopback *loop, uint16_t index)
 {
-    if (index >= queue_count(loop) || !loop->config.queues[index].running)
-        return VQ_RUN_IDLE;
-    struct vq_loopback_queue *q = &loop->config.queues[index];
-    q->kicked = false;
-    unsigned done = model_of(loop)->ops->queue_run(model_of(loop), index);
-    if ((done & VQ_RUN_SIGNAL) != 0)
-        q->signaled = true;
-    if ((done & VQ_RUN_BROKEN) != 0 && !q->broken) {
-        q->broken = true;
-        loop->status |= VQ_STATUS_NEEDS_RESET;
-        loop->config_changed = true;
-    }
-    return done;
-}
-
-/* Runs a queue until it has nothing more to do and will be notified of what comes. */
-static bool run_dry(struct vq_loopback *loop, uint16_t index)
-{
-    const struct vq_device_model_ops *ops = model_of(loop)->ops;
-    bool any = false;
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned done = vq_loopback_run_queue(loop, index);
-        any = any || (done & VQ_RUN_PROGRESS) != 0;
-        if ((done & VQ_RUN_PROGRESS) == 0 && !ops->queue_arm(model_of(loop), index))
-            break;
-    }
-    return any;
+    return vq_model_run_queue(&loop->state, index);
 }
 
 bool vq_loopback_run(struct vq_loopback *loop)
 {
-    const struct vq_device_model_ops *ops = model_of(loop)->ops;
-    bool any = false;
-    for (uint16_t i = 0; i < queue_count(loop); i++) {
-        const struct vq_loopback_queue *q = &loop->config.queues[i];
-        if (q->running && (q->kicked || ops->queue_in_flight(model_of(loop), i) != 0))
-            any = run_dry(loop, i) || any;
-    }
-    return any;
+    return vq_model_run(&loop->state);
 }
 
 void vq_loopback_config_changed(struct vq_loopback *loop)
 {
-    loop->generation++;
-    loop->config_changed = true;
+    vq_model_config_changed(&loop->state);
 }
 
 uint32_t vq_loopback_notification(const struct vq_loopback *loop, uint16_t index)
 {
-    return index < loop->config.queue_count ? loop->config.queues[index].notification : 0;
+    const struct vq_model_queue *q = vq_model_queue(&loop->state, index);
+    return q != NULL ? q->notification : 0;
 }

@@ -271,7 +271,7 @@ static void resize(void **state)
 static void resize_is_told(void **state)
 {
     struct vq_blk_device_config config = rig_defaults();
-    struct vq_loopback_queue queues[RIG_QUEUES];
+    struct vq_model_queue queues[RIG_QUEUES];
     struct vq_loopback loop;
     uint8_t raw[8];
     struct rig *rig = rig_make(&config);

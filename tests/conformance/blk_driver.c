@@ -94,9 +94,9 @@ static void host_managed(void **state)
     vq_feature_set(&b.script.offered, VQ_BLK_F_ZONED);
     b.script.config[VQ_BLK_CONFIG_ZONED_MODEL] = VQ_BLK_ZONED_HOST_MANAGED;
     assert_int_equal(open_disk(), VQ_ERR_UNSUPPORTED);
-    assert_false(vq_feature(&b.loop.chosen, VQ_BLK_F_DISCARD));
+    assert_false(vq_feature(&b.loop.state.chosen, VQ_BLK_F_DISCARD));
     assert_false(vq_feature(&b.script.chosen, VQ_BLK_F_DISCARD));
-    assert_int_equal(b.loop.status & VQ_STATUS_FEATURES_OK, 0);
+    assert_int_equal(b.loop.state.status & VQ_STATUS_FEATURES_OK, 0);
     b.script.config[VQ_BLK_CONFIG_ZONED_MODEL] = VQ_BLK_ZONED_NONE;
     assert_int_equal(open_disk(), VQ_OK);
     assert_true(vq_feature(&b.script.chosen, VQ_BLK_F_DISCARD));

@@ -9,184 +9,21 @@
 
 #include <string.h>
 
+#include "echo.h"
+
 #include <vq/driver.h>
 #include <vq/loopback.h>
 #include <vq/status.h>
 
-enum { SIZE = 16, QUEUES = 2, GUEST = 65536, DATA = 60000 };
+enum { SIZE = ECHO_SIZE, QUEUES = ECHO_QUEUES, GUEST = 65536, DATA = 60000 };
 #define BASE UINT64_C(0x80000000)
-
-/* Gives each buffer back with what was readable copied to what is writable. */
-struct echo {
-    struct vq_device_model model;
-    struct vq_features offered, accepted;
-    struct vq_device_queue queue[QUEUES];
-    uint16_t in_flight[QUEUES][SIZE];
-    struct vq_device_config started[QUEUES];
-    bool running[QUEUES];
-    bool modern_only;
-    uint8_t config[8];
-    unsigned served;
-    uint16_t queues;
-};
-
-static struct echo *echo_of(struct vq_device_model *model)
-{
-    return (struct echo *)(void *)model;
-}
-
-static const struct echo *echo_of_const(const struct vq_device_model *model)
-{
-    return (const struct echo *)(const void *)model;
-}
-
-static struct vq_features offered(const struct vq_device_model *model)
-{
-    return echo_of_const(model)->offered;
-}
-
-static enum vq_error accept(struct vq_device_model *model, const struct vq_features *chosen)
-{
-    struct echo *e = echo_of(model);
-    if (e->modern_only && !vq_feature(chosen, VQ_F_VERSION_1))
-        return VQ_ERR_UNSUPPORTED;
-    e->accepted = *chosen;
-    return VQ_OK;
-}
-
-static uint32_t config_size(const struct vq_device_model *model)
-{
-    return sizeof(echo_of_const(model)->config);
-}
-
-static void read_config(const struct vq_device_model *model, uint32_t offset, void *bytes,
-                        uint32_t count)
-{
-    memcpy(bytes, echo_of_const(model)->config + offset, count);
-}
-
-static enum vq_error write_config(struct vq_device_model *model, uint32_t offset, const void *bytes,
-                                  uint32_t count)
-{
-    (void)model, (void)offset, (void)bytes, (void)count;
-    return VQ_ERR_UNSUPPORTED;
-}
-
-static uint16_t queue_count(const struct vq_device_model *model)
-{
-    return echo_of_const(model)->queues;
-}
-
-static uint16_t queue_size_max(const struct vq_device_model *model, uint16_t index)
-{
-    (void)model, (void)index;
-    return SIZE;
-}
-
-static enum vq_error queue_start(struct vq_device_model *model, uint16_t index,
-                                 const struct vq_device_config *config)
-{
-    struct echo *e = echo_of(model);
-    struct vq_device_config mine = *config;
-    enum vq_error error;
-    mine.in_flight = e->in_flight[index];
-    e->started[index] = mine;
-    error = vq_device_init(&e->queue[index], &mine);
-    e->running[index] = error == VQ_OK;
-    return error;
-}
-
-static unsigned queue_run(struct vq_device_model *model, uint16_t index)
-{
-    struct echo *e = echo_of(model);
-    struct vq_device_queue *q = &e->queue[index];
-    struct vq_segment segments[4];
-    struct vq_buffer buffer = {.segments = segments, .room = 4}, *one = &buffer;
-    unsigned done = VQ_RUN_IDLE;
-
-    assert_true(e->running[index]);
-    while (vq_device_pop(q, &one, 1) == 1) {
-        struct vq_used used = {buffer.id, 0};
-        if (buffer.readable == 1 && buffer.writable == 1) {
-            memcpy(segments[1].base, segments[0].base, segments[1].bytes);
-            used.written = (uint32_t)segments[1].bytes;
-        }
-        e->served++;
-        (void)vq_device_push(q, &used, 1);
-        done |= VQ_RUN_PROGRESS;
-    }
-    if (vq_device_publish(q))
-        done |= VQ_RUN_SIGNAL;
-    return done | (vq_device_broken(q) ? (unsigned)VQ_RUN_BROKEN : 0u);
-}
-
-static bool queue_arm(struct vq_device_model *model, uint16_t index)
-{
-    return vq_device_enable_notifications(&echo_of(model)->queue[index]);
-}
-
-static void queue_disarm(struct vq_device_model *model, uint16_t index)
-{
-    vq_device_disable_notifications(&echo_of(model)->queue[index]);
-}
-
-static int queue_wait_fd(const struct vq_device_model *model, uint16_t index)
-{
-    (void)model, (void)index;
-    return -1;
-}
-
-static enum vq_broken queue_broken(const struct vq_device_model *model, uint16_t index)
-{
-    return vq_device_broken(&echo_of_const(model)->queue[index]);
-}
-
-static uint16_t queue_in_flight(const struct vq_device_model *model, uint16_t index)
-{
-    (void)model, (void)index;
-    return 0;
-}
-
-static unsigned queue_stop(struct vq_device_model *model, uint16_t index,
-                           struct vq_position *position)
-{
-    echo_of(model)->running[index] = false;
-    *position = (struct vq_position){0, 0};
-    return VQ_RUN_IDLE;
-}
-
-static void reset(struct vq_device_model *model)
-{
-    echo_of(model)->accepted = vq_features_from64(0);
-}
-
-static const struct vq_device_model_ops echo_ops = {
-    .name = "echo",
-    .device_id = 42,
-    .offered = offered,
-    .accept = accept,
-    .config_size = config_size,
-    .read_config = read_config,
-    .write_config = write_config,
-    .queue_count = queue_count,
-    .queue_size_max = queue_size_max,
-    .queue_start = queue_start,
-    .queue_run = queue_run,
-    .queue_arm = queue_arm,
-    .queue_disarm = queue_disarm,
-    .queue_wait_fd = queue_wait_fd,
-    .queue_broken = queue_broken,
-    .queue_in_flight = queue_in_flight,
-    .queue_stop = queue_stop,
-    .reset = reset,
-};
 
 /* All of a case. */
 static struct bench {
     struct echo echo;
     struct vq_region region;
     struct vq_memory memory;
-    struct vq_loopback_queue queues[QUEUES];
+    struct vq_model_queue queues[QUEUES];
     struct vq_loopback loop;
     struct vq_transport *t;
     struct vq_features wanted;
@@ -207,9 +44,7 @@ static void set_up(uint64_t features, const struct vq_constraints *constraints, 
 
     memset(&b, 0, sizeof(b));
     memset(guest, 0, sizeof(guest));
-    b.echo.model.ops = &echo_ops;
-    b.echo.offered = vq_features_from64(features);
-    b.echo.queues = QUEUES;
+    echo_init(&b.echo, features);
     b.region = (struct vq_region){BASE, GUEST, guest, VQ_READ | VQ_WRITE};
     assert_int_equal(vq_memory_init(&b.memory, &b.region, 1), VQ_OK);
     if (constraints)
@@ -452,9 +287,9 @@ static void ring_in_a_hole(void **state)
     for (unsigned i = 0; i < 3; i++) {
         set_up(MODERN, NULL, false);
         before_driver_ok();
-        b.queues[0].place.address[VQ_DESCRIPTOR_AREA] = i == 0   ? BASE - 16
-                                                        : i == 1 ? BASE + GUEST - 16
-                                                                 : UINT64_MAX - 15;
+        b.queues[0].address[VQ_DESCRIPTOR_AREA] = i == 0   ? BASE - 16
+                                                  : i == 1 ? BASE + GUEST - 16
+                                                           : UINT64_MAX - 15;
         assert_int_equal(b.t->ops->set_status(b.t, (uint8_t)(status() | VQ_STATUS_DRIVER_OK)),
                          VQ_OK);
         assert_int_equal(status() & VQ_STATUS_NEEDS_RESET, VQ_STATUS_NEEDS_RESET);

@@ -362,7 +362,7 @@ static void needs_reset(void **state)
     struct vq_blk_driver_request r = transfer(VQ_BLK_T_IN, 3, 512);
     assert_int_equal(vq_blk_driver_prepare(&b.queues[0], &r), VQ_OK);
     assert_int_equal(vq_blk_driver_submit(&b.queues[0]), VQ_OK);
-    b.loop.status |= VQ_STATUS_NEEDS_RESET;
+    b.loop.state.status |= VQ_STATUS_NEEDS_RESET;
     assert_true(vq_transport_needs_reset(&b.loop.transport));
     assert_int_not_equal(vq_blk_driver_wait(&b.queues[0], -1), VQ_OK);
     assert_int_equal(vq_blk_driver_close(&b.driver), VQ_OK);
