@@ -1,6 +1,7 @@
 /*
  * vq bench ring: what one buffer costs on its way through a queue and back. It has
- * one readable and one writable element; nobody touches the data. Here: the options.
+ * one readable and one writable element, or the latter only; nobody touches the data.
+ * Here: the options.
  */
 #include "bench_ring.h"
 #include "vq.h"
@@ -18,6 +19,7 @@ static void usage(FILE *to)
           "  --threads 1|2    one thread that plays both ends, or one for each (1)\n"
           "  --batch N        buffers at a time (32)\n"
           "  --size N         queue size (256)\n"
+          "  --elements 1|2   of a buffer: a writable one, a readable one before it (2)\n"
           "  --format FORMAT  split, split_big or packed (split)\n"
           "  --indirect       buffers in indirect tables\n"
           "  --in-order       with IN_ORDER: one used element for a batch\n"
@@ -42,23 +44,21 @@ static bool one_of(const char *option, const char *text, const char *const words
 int bench_ring(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"threads", required_argument, NULL, 't'},
-        {"batch", required_argument, NULL, 'b'},
-        {"size", required_argument, NULL, 's'},
-        {"format", required_argument, NULL, 'f'},
-        {"indirect", no_argument, NULL, 'i'},
-        {"in-order", no_argument, NULL, 'o'},
-        {"notify", required_argument, NULL, 'n'},
-        {"count", required_argument, NULL, 'c'},
-        {"apart", no_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"plot", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
+        {"size", required_argument, NULL, 's'},    {"elements", required_argument, NULL, 'e'},
+        {"format", required_argument, NULL, 'f'},  {"indirect", no_argument, NULL, 'i'},
+        {"in-order", no_argument, NULL, 'o'},      {"notify", required_argument, NULL, 'n'},
+        {"count", required_argument, NULL, 'c'},   {"apart", no_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},          {"plot", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     static const char *const formats[] = {"split", "split_big", "packed"};
-    struct ring_options o = {
-        .notify = NOTIFY_EVENT_IDX, .threads = 1, .batch = 32, .size = 256, .count = 2000000};
+    struct ring_options o = {.notify = NOTIFY_EVENT_IDX,
+                             .threads = 1,
+                             .batch = 32,
+                             .size = 256,
+                             .elements = 2,
+                             .count = 2000000};
     struct ring_result result;
     double round_trip;
     const char *plot = NULL;
@@ -77,6 +77,9 @@ int bench_ring(int argc, char **argv)
             break;
         case 's':
             good = bench_number("ring", "--size", optarg, 1, VQ_SIZE_MAX, &o.size);
+            break;
+        case 'e':
+            good = bench_number("ring", "--elements", optarg, 1, 2, &o.elements);
             break;
         case 'c':
             good = bench_number("ring", "--count", optarg, 1, UINT64_MAX / 2, &o.count);
@@ -124,7 +127,7 @@ int bench_ring(int argc, char **argv)
         fputs("vq bench ring: --apart is for one thread, and not for a drawing\n", stderr);
         return VQ_EXIT_USAGE;
     }
-    if (o.batch * (o.indirect ? 1 : 2) > o.size) {
+    if (o.batch * (o.indirect ? 1 : o.elements) > o.size) {
         fprintf(stderr,
                 "vq bench ring: %" PRIu64 " buffers at a time do not fit a queue of %" PRIu64
                 "; take a larger --size or a smaller --batch\n",

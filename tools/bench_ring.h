@@ -28,7 +28,7 @@ struct ring_options {
     enum vq_format format;
     bool big, indirect, in_order, json, apart;
     enum notify notify;
-    uint64_t threads, batch, size, count;
+    uint64_t threads, batch, size, count, elements;
 };
 
 struct ring_bench {
@@ -66,6 +66,13 @@ struct ring_batch {
     struct vq_buffer *buffers[BATCH_MAX];
     struct vq_used used[BATCH_MAX];
 };
+
+/* The driver adds one buffer; its id or a negative error. */
+static inline int ring_add(struct ring_bench *b)
+{
+    return b->o->elements == 2 ? vq_driver_add(&b->driver, b->elements, 1, 1)
+                               : vq_driver_add(&b->driver, b->elements, 0, 1);
+}
 
 void ring_prepare(struct ring_batch *d);
 bool ring_push(struct ring_bench *b, struct ring_batch *d, size_t n);

@@ -137,8 +137,9 @@ static void draw(FILE *to, const void *what)
     svg_begin(to, PANEL_WIDTH * (plot->panels < 2 ? 1.25 : 2), TOP + CHART_HEIGHT + 70,
               "Nanoseconds of a buffer by batch size", light, dark, "");
     svg_text(to, "title", 28, 50, "A buffer through a virtqueue and back");
-    (void)snprintf(words, sizeof(words), "Ring of %u, %s buffers of two elements, notify %s.",
+    (void)snprintf(words, sizeof(words), "Ring of %u, %s buffers of %u element%s, notify %s.",
                    (unsigned)plot->o->size, plot->o->indirect ? "indirect" : "direct",
+                   (unsigned)plot->o->elements, plot->o->elements == 1 ? "" : "s",
                    ring_notify_words[plot->o->notify]);
     svg_text(to, "sub", 28, 76, words);
     for (unsigned s = 0; s < SERIES; s++) {

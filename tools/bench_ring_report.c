@@ -44,11 +44,11 @@ static void report_json(const struct ring_options *o, const struct ring_result *
                         double round_trip)
 {
     printf("{\"bench\":\"ring\",\"format\":\"%s\",\"threads\":%" PRIu64 ",\"batch\":%" PRIu64
-           ",\"notify\":\"%s\",\"size\":%" PRIu64
+           ",\"notify\":\"%s\",\"size\":%" PRIu64 ",\"elements\":%" PRIu64
            ",\"indirect\":%s,\"in_order\":%s,\"buffers\":%" PRIu64
            ",\"ns_per_buffer\":%.2f,\"kicks_per_buffer\":%.4f,\"signals_per_buffer\":%.4f",
            ring_format_word(o), o->threads, o->batch, ring_notify_words[o->notify], o->size,
-           o->indirect ? "true" : "false", o->in_order ? "true" : "false", o->count,
+           o->elements, o->indirect ? "true" : "false", o->in_order ? "true" : "false", o->count,
            r->ns_per_buffer, r->kicks, r->signals);
     if (round_trip > 0)
         printf(",\"line_round_trip_ns\":%.1f,\"round_trips_per_buffer\":%.3f", round_trip,
@@ -67,9 +67,11 @@ void ring_report(const struct ring_options *o, const struct ring_result *r, doub
         report_json(o, r, round_trip);
         return;
     }
-    printf("%s ring of %" PRIu64 ", %s%s, batches of %" PRIu64 ", notify %s, %s\n",
+    printf("%s ring of %" PRIu64 ", %s%s, %" PRIu64 " element%s, batches of %" PRIu64
+           ", notify %s, %s\n",
            ring_format_word(o), o->size, o->indirect ? "indirect" : "direct",
-           o->in_order ? ", in order" : "", o->batch, ring_notify_words[o->notify],
+           o->in_order ? ", in order" : "", o->elements, o->elements == 1 ? "" : "s", o->batch,
+           ring_notify_words[o->notify],
            o->threads == 1 ? "one thread at both ends" : "two threads on two processors");
     printf("  %8.2f ns per buffer  (%.2f million a second)\n", r->ns_per_buffer,
            1e3 / r->ns_per_buffer);

@@ -52,7 +52,9 @@ static void *device_thread(void *argument)
         spins = 0;
         if (!ring_push(b, &d, n))
             break;
-        if (vq_device_publish(&b->device) && o->notify != NOTIFY_NONE) {
+        if (o->notify == NOTIFY_NONE) {
+            vq_device_publish_polled(&b->device);
+        } else if (vq_device_publish(&b->device)) {
             b->signals++;
             ring_bell(b->signal);
         }
@@ -71,16 +73,17 @@ static void driver_thread(struct ring_bench *b)
     vq_driver_disable_notifications(&b->driver);
     while (got < o->count && !vq_driver_broken(&b->driver)) {
         size_t n = 0;
-        while (n < o->batch && sent < o->count &&
-               vq_driver_add(&b->driver, b->elements, 1, 1) >= 0) {
+        while (n < o->batch && sent < o->count && ring_add(b) >= 0) {
             n++;
             sent++;
         }
-        if (vq_driver_publish(&b->driver) && o->notify != NOTIFY_NONE) {
+        if (o->notify == NOTIFY_NONE) {
+            vq_driver_publish_polled(&b->driver);
+        } else if (vq_driver_publish(&b->driver)) {
             b->kicks++;
             ring_bell(b->kick);
         }
-        n = vq_driver_get(&b->driver, done, BATCH_MAX);
+        n = vq_driver_get(&b->driver, done, (size_t)o->batch);
         got += n;
         if (n != 0) {
             spins = 0;

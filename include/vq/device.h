@@ -156,6 +156,13 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
  */
 bool vq_device_publish(struct vq_device_queue *q);
 
+/*
+ * The same for a driver that is known to poll: visible, and no notification ever. It
+ * spares the fence and the look at what the driver writes. A driver that sleeps would
+ * sleep on.
+ */
+void vq_device_publish_polled(struct vq_device_queue *q);
+
 /* Is something available now? One acquire load at most. False when broken. */
 bool vq_device_pending(struct vq_device_queue *q);
 

@@ -136,6 +136,13 @@ int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[],
 bool vq_driver_publish(struct vq_driver_queue *q);
 
 /*
+ * The same for a device that is known to poll: visible, and no notification ever. It
+ * spares the fence and the look at what the device writes. A device that sleeps would
+ * sleep on.
+ */
+void vq_driver_publish_polled(struct vq_driver_queue *q);
+
+/*
  * Forgets what was added since the last publish, as if it had never been: for
  * callers that find in the middle of a batch that they cannot go on.
  */

@@ -77,7 +77,7 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
     return VQ_OK;
 }
 
-bool vq_device_publish(struct vq_device_queue *q)
+VQ_BODY void put_what_is_in_order(struct vq_device_queue *q)
 {
     if (VQ_HAS_ORDER(q)) {
         struct vq_used used;
@@ -85,7 +85,23 @@ bool vq_device_publish(struct vq_device_queue *q)
         while ((buffers = vq_order_run(q, &used, &descriptors)) != 0)
             VQ_BY_VARIANT(q, put, &used, buffers, descriptors);
     }
+}
+
+bool vq_device_publish(struct vq_device_queue *q)
+{
+    put_what_is_in_order(q);
     return VQ_BY_VARIANT(q, publish_used);
+}
+
+void vq_device_publish_polled(struct vq_device_queue *q)
+{
+    uint16_t before, now;
+
+    put_what_is_in_order(q);
+    before = q->published_used;
+    now = q->next_used;
+    if (now != before)
+        VQ_BY_VARIANT(q, show_used, before, now);
 }
 
 bool vq_device_pending(struct vq_device_queue *q)

@@ -137,16 +137,20 @@ VQ_BODY void vq_packed_put(struct vq_device_queue *q, const struct vq_used *used
     q->outstanding = (uint16_t)(q->outstanding - slots);
 }
 
+VQ_BODY void vq_packed_show_used(struct vq_device_queue *q, uint16_t before, uint16_t now)
+{
+    vq_platform_order(q->platform);
+    vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
+    q->published_used = now;
+}
+
 VQ_BODY bool vq_packed_publish_used(struct vq_device_queue *q)
 {
     uint16_t before = q->published_used, now = q->next_used;
 
     if (now == before)
         return false;
-    vq_platform_order(q->platform);
-    vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
-    q->published_used = now;
-
+    vq_packed_show_used(q, before, now);
     /* Pairs with the fence of the driver between its wish and its last look at the ring. */
     vq_full_fence(q->platform);
     if (q->signal_always) {

@@ -125,16 +125,21 @@ VQ_BODY void vq_split_put(struct vq_device_queue *q, const struct vq_used *used,
     q->outstanding = (uint16_t)(q->outstanding - buffers);
 }
 
+VQ_BODY void vq_split_show_used(struct vq_device_queue *q, uint16_t before, uint16_t now, bool big)
+{
+    (void)before;
+    vq_platform_order(q->platform);
+    vq_publish16(vq_ring_idx(q->device_area), now, big);
+    q->published_used = now;
+}
+
 VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)
 {
     uint16_t before = q->published_used, now = q->next_used;
 
     if (now == before)
         return false;
-    vq_platform_order(q->platform);
-    vq_publish16(vq_ring_idx(q->device_area), now, big);
-    q->published_used = now;
-
+    vq_split_show_used(q, before, now, big);
     /* Pairs with the fence of the driver between its wish and its last look at idx. */
     vq_full_fence(q->platform);
     /* FEAT-DEV-LEG-02: suppressed or not, when all that was seen to be available is taken. */

@@ -73,6 +73,14 @@ bool vq_driver_publish(struct vq_driver_queue *q)
     return VQ_BY_VARIANT(q, publish_available);
 }
 
+void vq_driver_publish_polled(struct vq_driver_queue *q)
+{
+    uint16_t before = q->published_available, now = q->next_available;
+
+    if (now != before)
+        VQ_BY_VARIANT(q, show_available, before, now);
+}
+
 void vq_driver_rollback(struct vq_driver_queue *q)
 {
     if (VQ_IS_IN_ORDER(q)) {

@@ -69,18 +69,22 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
     return id;
 }
 
+VQ_BODY void vq_packed_show_available(struct vq_driver_queue *q, uint16_t before, uint16_t now)
+{
+    /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
+    vq_platform_order(q->platform);
+    vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
+    q->published_available = now;
+    q->added = 0;
+}
+
 VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
 {
     uint16_t before = q->published_available, now = q->next_available;
 
     if (now == before)
         return false;
-    /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
-    vq_platform_order(q->platform);
-    vq_packed_publish(vq_packed_slot(q->descriptors, before), q->first);
-    q->published_available = now;
-    q->added = 0;
-
+    vq_packed_show_available(q, before, now);
     /* PACKED-DRV-SUPPLY-03; pairs with the device's, between its wish and its last look. */
     vq_full_fence(q->platform);
     return vq_packed_wanted(q->device_area, q->event_idx, before, now, q->size);

@@ -66,18 +66,24 @@ VQ_BODY int vq_split_add(struct vq_driver_queue *q, const struct vq_element elem
     return head;
 }
 
+VQ_BODY void vq_split_show_available(struct vq_driver_queue *q, uint16_t before, uint16_t now,
+                                     bool big)
+{
+    (void)before;
+    /* SPLIT-DRV-SUPPLY-05 */
+    vq_platform_order(q->platform);
+    vq_publish16(vq_ring_idx(q->driver_area), now, big);
+    q->published_available = now;
+    q->added = 0;
+}
+
 VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
 {
     uint16_t before = q->published_available, now = q->next_available;
 
     if (now == before)
         return false;
-    /* SPLIT-DRV-SUPPLY-05 */
-    vq_platform_order(q->platform);
-    vq_publish16(vq_ring_idx(q->driver_area), now, big);
-    q->published_available = now;
-    q->added = 0;
-
+    vq_split_show_available(q, before, now, big);
     /* SPLIT-DRV-SUPPLY-06; pairs with the device's, between its wish and its last look at idx. */
     vq_full_fence(q->platform);
     if (q->event_idx)

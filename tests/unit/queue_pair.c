@@ -122,14 +122,19 @@ static void publish_available(struct model *m)
 {
     struct queue_pair *p = m->p;
     uint32_t before = m->available_at;
-    bool kick = vq_driver_publish(&p->driver);
+    bool polled = vq_random_below(&m->random, 4) == 0, kick = false;
 
+    if (polled)
+        vq_driver_publish_polled(&p->driver);
+    else
+        kick = vq_driver_publish(&p->driver);
     while (m->added.count) {
         uint16_t id = stage_take(&m->added);
         m->available_at = past(m, m->available_at, id);
         stage_put(&m->available, id);
     }
-    EXPECT_EQ(p, kick, wanted(m, m->kicks, before, m->available_at));
+    if (!polled)
+        EXPECT_EQ(p, kick, wanted(m, m->kicks, before, m->available_at));
     if (p->options.format == PAIR_SPLIT)
         EXPECT_EQ(p, pair_get(p, PAIR_AVAIL_IDX), m->available_at);
 }
@@ -206,14 +211,19 @@ static void publish_used(struct model *m)
 {
     struct queue_pair *p = m->p;
     uint32_t before = m->used_at;
-    bool signal = vq_device_publish(&p->device);
+    bool polled = vq_random_below(&m->random, 4) == 0, signal = false;
 
+    if (polled)
+        vq_device_publish_polled(&p->device);
+    else
+        signal = vq_device_publish(&p->device);
     while (m->pushed.count) {
         uint16_t id = stage_take(&m->pushed);
         m->used_at = past(m, m->used_at, id);
         stage_put(&m->used, id);
     }
-    EXPECT_EQ(p, signal, wanted(m, m->signals, before, m->used_at));
+    if (!polled)
+        EXPECT_EQ(p, signal, wanted(m, m->signals, before, m->used_at));
     if (p->options.format == PAIR_SPLIT)
         EXPECT_EQ(p, pair_get(p, PAIR_USED_IDX), m->used_at);
 }
