@@ -104,6 +104,12 @@ enum vq_error vq_queue_open(struct vq_driver_queue *ring, struct vq_transport *t
                             const struct vq_queue_setup *setup);
 
 /*
+ * The features of queues and transports that these calls and the ring of this build
+ * know how to use, but those in `without`: for vq_plan's `wanted`.
+ */
+struct vq_features vq_queue_features(const struct vq_features *without);
+
+/*
  * Shows the device all that was added, and notifies it if it wants that. VQ_ERR_STATE
  * while the device is suspended: nothing was shown, submit again after the resume.
  * VQ_ERR_BROKEN, or what the transport said of the notification.

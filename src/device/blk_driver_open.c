@@ -172,25 +172,14 @@ static enum vq_error setup(void *context, struct vq_transport *t)
 static struct vq_features wanted(const struct vq_blk_driver_options *o)
 {
     static const uint8_t bits[] = {
-        VQ_F_ANY_LAYOUT,   VQ_F_INDIRECT_DESC,    VQ_F_EVENT_IDX,
-        VQ_F_VERSION_1,    VQ_F_ACCESS_PLATFORM,  VQ_F_NOTIFICATION_DATA,
-        VQ_F_RING_PACKED,  VQ_F_RING_RESET,       VQ_F_NOTIF_CONFIG_DATA,
-        VQ_F_SUSPEND,      VQ_F_IN_ORDER,         VQ_F_ORDER_PLATFORM,
-        VQ_BLK_F_SIZE_MAX, VQ_BLK_F_SEG_MAX,      VQ_BLK_F_GEOMETRY,
-        VQ_BLK_F_RO,       VQ_BLK_F_BLK_SIZE,     VQ_BLK_F_FLUSH,
-        VQ_BLK_F_TOPOLOGY, VQ_BLK_F_CONFIG_WCE,   VQ_BLK_F_MQ,
-        VQ_BLK_F_DISCARD,  VQ_BLK_F_WRITE_ZEROES,
+        VQ_BLK_F_SIZE_MAX, VQ_BLK_F_SEG_MAX, VQ_BLK_F_GEOMETRY,     VQ_BLK_F_RO,
+        VQ_BLK_F_BLK_SIZE, VQ_BLK_F_FLUSH,   VQ_BLK_F_TOPOLOGY,     VQ_BLK_F_CONFIG_WCE,
+        VQ_BLK_F_MQ,       VQ_BLK_F_DISCARD, VQ_BLK_F_WRITE_ZEROES,
     };
-    struct vq_features set = {{0}};
+    struct vq_features set = vq_queue_features(&o->without);
     for (size_t i = 0; i < sizeof(bits); i++)
         if (!vq_feature(&o->without, bits[i]))
             vq_feature_set(&set, bits[i]);
-    if (vq_variant_of(true, false) == VQ_VARIANT_NONE)
-        vq_feature_clear(&set, VQ_F_RING_PACKED);
-    if (!VQ_WITH_IN_ORDER)
-        vq_feature_clear(&set, VQ_F_IN_ORDER);
-    if (!VQ_WITH_INDIRECT)
-        vq_feature_clear(&set, VQ_F_INDIRECT_DESC);
     return set;
 }
 

@@ -7,6 +7,34 @@
  */
 #include "queue.h"
 
+#include "../ring/variant.h"
+
+struct vq_features vq_queue_features(const struct vq_features *without)
+{
+    static const struct {
+        uint8_t bit;
+        bool have;
+    } all[] = {
+        {VQ_F_ANY_LAYOUT, true},
+        {VQ_F_INDIRECT_DESC, VQ_WITH_INDIRECT},
+        {VQ_F_EVENT_IDX, true},
+        {VQ_F_VERSION_1, true},
+        {VQ_F_ACCESS_PLATFORM, true},
+        {VQ_F_RING_PACKED, VQ_WITH_PACKED},
+        {VQ_F_IN_ORDER, VQ_WITH_IN_ORDER},
+        {VQ_F_ORDER_PLATFORM, true},
+        {VQ_F_NOTIFICATION_DATA, true},
+        {VQ_F_NOTIF_CONFIG_DATA, true},
+        {VQ_F_RING_RESET, true},
+        {VQ_F_SUSPEND, true},
+    };
+    struct vq_features set = {{0}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i].have && !vq_feature(without, all[i].bit))
+            vq_feature_set(&set, all[i].bit);
+    return set;
+}
+
 enum vq_error vq_queue_fragments(const struct vq_queue_memory *memory,
                                  struct vq_fragment fragments[VQ_QUEUE_PIECES_MAX])
 {
