@@ -159,6 +159,16 @@ enum vq_error vq_blk_driver_measure(const struct vq_blk_driver_options *options,
                                     size_t *shared_bytes, size_t *private_bytes);
 
 /*
+ * The same for static memory, as constant expressions, of a queue whose ring has memory of its
+ * own (rings_apart) and that negotiates no INDIRECT_DESC: its shared block takes
+ * VQ_BLK_FRAMES_BYTES, its private one VQ_BLK_PRIVATE_BYTES; `segments` is at least 1.
+ */
+#define VQ_BLK_FRAMES_BYTES(depth) (48u * (depth))
+#define VQ_BLK_PRIVATE_BYTES(size, depth, segments)                                                \
+    ((depth) * sizeof(struct vq_blk_slot) + ((segments) + 2u) * sizeof(struct vq_element) +        \
+     (size) * (sizeof(struct vq_driver_slot) + sizeof(uint16_t)))
+
+/*
  * Initialises the device and starts `driver->queue_count` queues: the least of
  * what was asked for and what the device has. Each is as large as the device
  * allows, at most queue_size. `queues` has room for options->queue_count. On

@@ -646,9 +646,27 @@ static void rings_in_parts_of_their_own(void **state)
     assert_int_equal(b.why.step, VQ_INIT_SETUP);
 }
 
+static void static_memory(void **state)
+{
+    static const uint16_t cases[][3] = {{2, 1, 1}, {8, 2, 1}, {256, 64, 1}, {256, 20, 13}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint16_t size = cases[i][0], depth = cases[i][1], segments = cases[i][2];
+        struct vq_blk_driver_options options = {
+            .queue_size = size, .depth = depth, .segments = segments, .rings_apart = true};
+        size_t shared, private_bytes;
+        vq_feature_set(&options.without, VQ_F_INDIRECT_DESC);
+        assert_int_equal(vq_blk_driver_measure(&options, &shared, &private_bytes), VQ_OK);
+        assert_int_equal(shared, VQ_BLK_FRAMES_BYTES(depth));
+        assert_int_equal(private_bytes, VQ_BLK_PRIVATE_BYTES(size, depth, segments));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        VQ_BLK_CASE(static_memory, "static memory is what the driver measures"),
         VQ_BLK_CASE(reads_and_writes, "reads and writes"),
         VQ_BLK_CASE(framing, "a legacy device gets header, data and status alone "
                              "[BLK-DRV-LEGFRAME-01 SPLIT-DRV-LEGFRAME-01]"),
