@@ -54,6 +54,9 @@ struct vq_driver_config {
     bool big_endian;
     /* A used length beyond the buffer breaks the queue. Off by default: real devices lie. */
     bool strict;
+    /* A used descriptor of a packed ring has no length unless it has WRITE, which some devices
+     * (QEMU's) never set. True believes their length all the same. */
+    bool length_always;
     uint16_t size;
     /* Where the parts are here (aligned: split 16, 2, 4; packed 16, 4, 4). Zeroed by init. */
     void *descriptor_area;
@@ -84,6 +87,7 @@ struct vq_driver_queue {
     bool event_idx;
     bool platform;
     bool strict;
+    bool length_always;
     bool in_order;
     uint8_t broken;
     /* Moved by add and publish. */

@@ -99,6 +99,8 @@ struct vq_transport {
     struct vq_features supported;
     /* The driver is a big-endian machine: so is everything while VERSION_1 is not accepted. */
     bool legacy_big_endian;
+    /* Set by who knows the device, before it is initialised: see struct vq_driver_config. */
+    bool length_always;
     /* Kept by vq_transport_init_device and the functions below. */
     uint8_t status; /* what the driver has set */
     bool suspended;

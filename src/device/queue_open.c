@@ -91,6 +91,7 @@ enum vq_error vq_queue_open(struct vq_driver_queue *ring, struct vq_transport *t
         .features = t->accepted,
         .big_endian = vq_transport_big_endian(t),
         .strict = s->strict,
+        .length_always = t->length_always,
         .size = (uint16_t)place.layout.size,
         .descriptor_area = part(memory, &place, VQ_DESCRIPTOR_AREA),
         .driver_area = part(memory, &place, VQ_DRIVER_AREA),

@@ -42,6 +42,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
         .strict = config->strict,
+        .length_always = config->length_always,
         .in_order = vq_feature(&config->features, VQ_F_IN_ORDER),
         .free_count = size,
         .next_available = packed ? VQ_PACKED_WRAP : 0,

@@ -111,7 +111,7 @@ VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *do
         struct vq_packed_tail t =
             vq_packed_observe(vq_packed_slot(q->descriptors, at), q->platform);
         /* PACKED-DRV-USEDDESC-01 */
-        uint32_t written = t.flags & VQ_DESC_WRITE ? t.bytes : 0;
+        uint32_t written = t.flags & VQ_DESC_WRITE || q->length_always ? t.bytes : 0;
 
         if (!vq_packed_is(t.flags, vq_packed_used_flags(at)))
             return 0;

@@ -215,6 +215,29 @@ static void used_rubbish(void **state)
     EACH(check_used_rubbish);
 }
 
+/* A device that never sets WRITE, driven by somebody who knows that. */
+static void check_unmarked(struct queue_pair *p)
+{
+    p->driver.length_always = true;
+    for (unsigned round = 0; round < 3 * SIZE; round++) {
+        uint16_t id = add(p, 0, 1);
+        (void)vq_driver_publish(&p->driver);
+        pair_use_slot(p, id, 7, round % 2 ? PAIR_WRITE : 0, 1);
+        get_back(p, id, 7);
+
+        id = add(p, 1, 0); /* a buffer that cannot be written has not been */
+        (void)vq_driver_publish(&p->driver);
+        pair_use_slot(p, id, 7, 0, 1);
+        get_back(p, id, 0);
+    }
+}
+
+static void unmarked(void **state)
+{
+    (void)state;
+    EACH(check_unmarked);
+}
+
 /* Lists of one, three and one, given back as the third, the first, the second. */
 static void check_completion_order(struct queue_pair *p)
 {
@@ -526,6 +549,7 @@ int main(void)
                           "[PACKED-DRV-SG-02]"),
         VQ_TEST(used_rubbish, "of a used slot without WRITE the length does not count, NEXT never "
                               "[PACKED-DRV-USEDDESC-01 PACKED-DRV-USEDDESC-02]"),
+        VQ_TEST(unmarked, "a device that never sets WRITE is believed if the driver asks for it"),
         VQ_TEST(completion_order,
                 "lists begin in the order of the ring and end in the order of completion "
                 "[PACKED-DEV-ORDER-01 PACKED-DEV-ORDER-02 PACKED-DRV-USEDDESC-04]"),
