@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 
 .PHONY: all run test spec-coverage install check-format tidy warnings sanitize cross bench guests \
-	fuzz proofs size clean
+	boards fuzz proofs size clean
 
 all:
 	@scripts/build $(BUILD) || { scripts/deps --check build; exit 1; }
@@ -27,7 +27,7 @@ install: all
 	@scripts/build $(BUILD)
 	@DESTDIR=$(abspath $(DESTDIR)) meson install -C $(BUILD) --no-rebuild --quiet
 
-check-format tidy warnings sanitize cross guests fuzz proofs:
+check-format tidy warnings sanitize cross guests boards fuzz proofs:
 	@BUILD=$(BUILD) scripts/check/$(@:check-%=%)
 
 size:

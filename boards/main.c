@@ -1,50 +1,123 @@
 /*
- * The program of every board: what it is, what it finds, and what the tests of its
- * devices say.
+ * The program of every board: finds the devices, runs the test of each, and says what
+ * came of it. The last line is "board ok" or "board failed".
  */
+#include <vq/blk.h>
+#include <vq/driver.h>
+#include <vq/rng.h>
+
 #include "board.h"
+#include "find.h"
 #include "options.h"
-#include "pci.h"
+#include "rings.h"
+#include "test.h"
 #include "text.h"
+
+#define PATIENCE   10000u /* steps of the clock, ten to forty seconds */
+#define QUEUE_SIZE 8u
+
+static const struct test {
+    const char *name;
+    const char *(*run)(struct vq_transport *t, const struct test_wish *wish);
+    uint16_t device_id;
+} tests[] = {
+    {"block", test_block, VQ_BLK_DEVICE_ID},
+    {"entropy", test_entropy, VQ_RNG_DEVICE_ID},
+};
+
+static uint32_t started;
+
+void test_patience_begin(void)
+{
+    started = board_clock();
+}
+
+bool test_patience_over(void)
+{
+    return board_clock() - started > PATIENCE;
+}
+
+const char *test_refused(const struct vq_init_result *result)
+{
+    say(" step=\"");
+    say(vq_init_step_text(result->step));
+    say("\"");
+    if (result->feature >= 0)
+        say_number(" feature=", (uint32_t)result->feature);
+    return vq_error_text(result->error);
+}
+
+void test_features(const struct vq_transport *t)
+{
+    say_hex(" offered=", vq_features_low64(&t->offered));
+    say_hex(" accepted=", vq_features_low64(&t->accepted));
+}
 
 _Noreturn void board_trap(uintptr_t cause, uintptr_t where)
 {
-    say_hex("board trapped cause=", cause);
+    say_hex("\nboard trapped cause=", cause);
     say_hex(" at=", where);
     say("\n");
     board_exit(false);
 }
 
+static const struct test *test_of(uint16_t device_id)
+{
+    for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        if (tests[i].device_id == device_id)
+            return &tests[i];
+    return NULL;
+}
+
+static bool run(const struct test *test, const struct found *found, const struct test_wish *wish)
+{
+    say("device ");
+    say(test->name);
+    say(" bus=");
+    say(found->bus);
+    say_hex(" at=", found->where);
+    say(found->legacy ? " legacy" : " modern");
+    say("\n");
+
+    rings_reset();
+    say("test ");
+    say(test->name);
+    const char *wrong = test->run(found->transport, wish);
+    if (wrong != NULL) {
+        say(" failed: ");
+        say(wrong);
+    }
+    say(wrong == NULL ? " ok\n" : "\n");
+    rings_report();
+    return wrong == NULL;
+}
+
 _Noreturn void board_main(void)
 {
+    static struct found found[FOUND_MAX];
     const struct board *board = board_init();
     say("board ");
     say(board->name);
-    say_number(" clock=", board_clock());
     say("\n");
-    for (unsigned i = 0; i < board->slots.count; i++) {
-        uintptr_t s = board->slots.base + i * board->slots.step;
-        if (board_load(s, 4) != 0x74726976 || board_load(s + 8, 4) == 0)
+
+    unsigned count = find_devices(board, found), tested = 0, good = 0;
+    uint32_t size = option_number("size", QUEUE_SIZE);
+    struct test_wish wish = {
+        .queue_size = (uint16_t)(size <= VQ_SIZE_MAX ? size : VQ_SIZE_MAX),
+        .without = option_features("without"),
+    };
+    for (unsigned i = 0; i < count; i++) {
+        const struct test *test = test_of(found[i].transport->device_id);
+        if (test == NULL)
             continue;
-        say_hex("mmio at=", s);
-        say_number(" version=", board_load(s + 4, 4));
-        say_number(" type=", board_load(s + 8, 4));
-        say("\n");
+        tested++;
+        if (run(test, &found[i], &wish))
+            good++;
     }
-    struct pci_function f[8];
-    unsigned n = board->pci.present ? pci_find(&board->pci, 0x1af4, f, 8) : 0;
-    for (unsigned i = 0; i < n; i++) {
-        say_number("pci at=", f[i].device);
-        say_hex(" id=", f[i].id);
-        for (unsigned b = 0; b < PCI_BARS; b++)
-            if (f[i].bar[b].bytes != 0) {
-                say_number(f[i].bar[b].io ? " io" : " bar", b);
-                say_hex("=", f[i].bar[b].address);
-                say_hex("+", f[i].bar[b].bytes);
-            }
-        say("\n");
-    }
-    say_number("size=", option_number("size", 77));
-    say("\n");
-    board_exit(true);
+    say_number("found=", count);
+    say_number(" tested=", tested);
+    say_number(" good=", good);
+    bool all = tested != 0 && good == tested;
+    say(all ? "\nboard ok\n" : "\nboard failed\n");
+    board_exit(all);
 }

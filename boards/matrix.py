@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+"""
+Runs the boards: every machine, over every transport that it has, with every set of
+options that makes sense there, and all devices in each run. Checks what a board says
+of itself, what is on its disk afterwards, and what it echoed.
+
+    matrix.py [--quick] [--readme FILE] [--only WORD...] [--verbose] DIR
+
+DIR holds MACHINE.elf. --quick leaves out what differs only from machine to machine.
+--readme writes the tables into FILE between their markers. --only takes the runs whose
+name contains all the words. Prints a line for each device of each run, tables, and as
+last line "N passed, N failed, N skipped".
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import os
+import random
+import re
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SECTOR = 512
+COPIED = 256 * SECTOR  # boards/test_block.c
+CHANGE = 0x5A
+DISK = 4 * COPIED
+ID = "vq.board"
+MAC = "52:54:00:76:71:01"
+LIMIT = 120  # seconds that a run may take on a machine that is busy with other things
+
+EVENT_IDX, INDIRECT, VERSION_1, PACKED, IN_ORDER = 29, 28, 32, 34, 35
+
+# --- what is run -----------------------------------------------------------------------
+
+Machine = collections.namedtuple("Machine", "name elf command options good transports")
+VIRT = ["mmio-legacy", "mmio"]
+SEMIHOSTING = ["-semihosting-config", "enable=on,target=native"]
+EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+
+def riscv(bits):
+    name = f"riscv{bits}"
+    return Machine(name, name, [f"qemu-system-{name}", "-M", "virt", "-bios", "none"],
+                   0x82000000, 0, VIRT)
+
+
+def arm(name):
+    # A processor of 32 bits reaches no configuration space beyond 4 GiB.
+    return Machine(name, name, ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15"]
+                   + SEMIHOSTING, 0x42000000, 0, VIRT)
+
+
+def pc(name, elf, machine, transports):
+    return Machine(name, elf, ["qemu-system-x86_64", "-M", machine] + EXIT, 0x2000000, 33,
+                   transports)
+
+
+# microvm has no I/O space on PCI, and so no legacy devices there.
+MICROVM = ["mmio-legacy", "mmio"]
+MACHINES = [
+    riscv(64), riscv(32), arm("arm"), arm("arm-be"),
+    Machine("aarch64", "aarch64",
+            ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"] + SEMIHOSTING,
+            0x42000000, 0, VIRT),
+    pc("i386 q35", "i386", "q35", VIRT[2:]),
+    pc("i386 microvm", "i386", "microvm,pcie=on", MICROVM),
+    pc("x86-64 q35", "x86-64", "q35", VIRT[2:]),
+    pc("x86-64 microvm", "x86-64", "microvm,pcie=on", MICROVM),
+]
+
+# Name: text for people, bus, properties of each device, options for QEMU, for the board.
+Transport = collections.namedtuple("Transport", "title bus properties qemu board")
+TRANSPORTS = {
+    "mmio-legacy": Transport("MMIO legacy", "device", "",
+                             ["-global", "virtio-mmio.force-legacy=true"], ""),
+    "mmio": Transport("MMIO", "device", "", ["-global", "virtio-mmio.force-legacy=false"], ""),
+    "pci-legacy": Transport("PCI legacy", "pci", ",disable-modern=on,disable-legacy=off", [], ""),
+    "pci-as-legacy": Transport("PCI transitional, driven as legacy", "pci",
+                               ",disable-modern=off,disable-legacy=off", [], "legacy"),
+    "pci-transitional": Transport("PCI transitional", "pci",
+                                  ",disable-modern=off,disable-legacy=off", [], ""),
+    "pci": Transport("PCI", "pci", ",disable-modern=off,disable-legacy=on", [], ""),
+}
+LEGACY = {"mmio-legacy", "pci-legacy", "pci-as-legacy"}
+FIXED = {"pci-legacy", "pci-as-legacy"}
+MAX = 32768
+
+# size: what the driver wants at most. without: what it does not accept. offers: bits that the
+# device must offer for the run to mean anything.
+Option = collections.namedtuple("Option", "title size without properties offers legacy")
+
+
+def option(title, size=8, without=(), properties="", offers=(), legacy=True):
+    return Option(title, size, without, properties, offers, legacy)
+
+
+OPTIONS = {
+    "all": option("everything that is offered"),
+    "size-1": option("queue of 1", size=1),
+    "size-2": option("queue of 2", size=2),
+    "size-4": option("queue of 4", size=4),
+    "size-max": option("largest queue", size=MAX),
+    "no-event": option("without EVENT_IDX", without=[EVENT_IDX]),
+    "no-indirect": option("without INDIRECT_DESC", without=[INDIRECT]),
+    "bare": option("without either", size=16, without=[INDIRECT, EVENT_IDX]),
+    "not-offered": option("neither offered", properties=",event_idx=off,indirect_desc=off"),
+    "packed": option("packed", properties=",packed=on", offers=[PACKED], legacy=False),
+    "packed-5": option("packed, queue of 5", size=5, properties=",packed=on", offers=[PACKED],
+                       legacy=False),
+    "packed-max": option("packed, largest queue", size=MAX, properties=",packed=on",
+                         offers=[PACKED], legacy=False),
+    "packed-no-event": option("packed, without EVENT_IDX", without=[EVENT_IDX],
+                              properties=",packed=on", offers=[PACKED], legacy=False),
+    "packed-no-indirect": option("packed, without INDIRECT_DESC", without=[INDIRECT],
+                                 properties=",packed=on", offers=[PACKED], legacy=False),
+    "packed-not-taken": option("packed offered, split taken", without=[PACKED],
+                               properties=",packed=on", offers=[PACKED], legacy=False),
+    "in-order": option("IN_ORDER", offers=[IN_ORDER], legacy=False),
+}
+
+DEVICES = ["block", "entropy"]
+
+
+def devices(transport, properties, disk, console):
+    """The arguments that give a machine its devices."""
+    t = TRANSPORTS[transport]
+    more = t.properties + properties
+    rom = ",romfile=" if t.bus == "pci" else ""
+    return t.qemu + [
+        "-drive", f"if=none,id=disk,file={disk},format=raw,cache=unsafe",
+        "-device", f"virtio-blk-{t.bus},drive=disk,serial={ID}{more}",
+        "-object", "rng-builtin,id=entropy",
+        "-device", f"virtio-rng-{t.bus},rng=entropy{more}",
+        "-chardev", f"socket,id=console,fd={console}",
+        "-device", f"virtio-serial-{t.bus},max_ports=1{more}",
+        "-device", "virtconsole,chardev=console",
+        "-netdev", "user,id=net,ipv6=off",
+        "-device", f"virtio-net-{t.bus},netdev=net,mac={MAC}{rom}{more}",
+    ]
+
+
+Run = collections.namedtuple("Run", "machine transport option")
+
+
+def name_of(run):
+    return f"{run.machine.name}, {TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}"
+
+
+def runs(quick):
+    for machine in MACHINES:
+        for transport in machine.transports:
+            for key, o in OPTIONS.items():
+                if transport in LEGACY and not o.legacy:
+                    continue
+                # QEMU 7.2 offers it nowhere; newer ones may.
+                if key == "in-order" and machine.name != "riscv64":
+                    continue
+                # The size of a queue of legacy PCI is the device's.
+                if transport in FIXED and o.size < MAX and key.startswith("size-"):
+                    continue
+                if quick and machine.name not in QUICK and key not in QUICK_OPTIONS:
+                    continue
+                yield Run(machine, transport, key)
+
+
+QUICK = {"riscv64", "i386 q35", "arm-be"}
+QUICK_OPTIONS = {"all", "size-4", "packed"}
+
+# --- one run ---------------------------------------------------------------------------
+
+
+def line_of(run):
+    """What the host says to the console: some hundred characters."""
+    letters = random.Random(name_of(run))
+    return bytes(letters.choice(b"abcdefghijklmnopqrstuvwxyz0123456789 ") for _ in range(300)) + b"\n"
+
+
+def echo(end, line, heard, stop):
+    """Sends a line and collects what comes back, until the board is gone."""
+    left = line
+    while not stop.is_set():
+        readable, writable, _ = select.select([end], [end] if left else [], [], 0.05)
+        try:
+            if writable:
+                left = left[end.send(left):]
+            if readable:
+                data = end.recv(4096)
+                if not data:
+                    return
+                heard += data
+        except OSError:
+            return
+
+
+def launch(run, folder, directory):
+    """Returns what the board said, how it ended, what its disk must be and is, and the echo."""
+    machine, o, t = run.machine, OPTIONS[run.option], TRANSPORTS[run.transport]
+    size = MAX if run.transport in FIXED else o.size
+    words = [f"size={size}"]
+    if o.without:
+        words.append("without=" + ",".join(map(str, o.without)))
+    if t.board:
+        words.append(t.board)
+    text = os.path.join(directory, "options")
+    with open(text, "w", encoding="ascii") as f:
+        f.write(" ".join(words))
+
+    disk = os.path.join(directory, "disk")
+    content = bytearray(random.Random(name_of(run)).randbytes(DISK))
+    with open(disk, "wb") as f:
+        f.write(content)
+    content[COPIED:2 * COPIED] = bytes(b ^ CHANGE for b in content[:COPIED])
+
+    ours, theirs = socket.socketpair()
+    command = machine.command + [
+        "-kernel", os.path.join(folder, machine.elf + ".elf"), "-m", "64M", "-nodefaults",
+        "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
+        "-device", f"loader,file={text},addr={machine.options:#x},force-raw=on",
+    ] + devices(run.transport, o.properties, disk, theirs.fileno())
+    heard, stop = bytearray(), threading.Event()
+    talker = threading.Thread(target=echo, args=(ours, line_of(run), heard, stop))
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        talker.start()
+        try:
+            said, _ = process.communicate(timeout=LIMIT)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+            status = f"still running after {LIMIT} seconds"
+    # What the board wrote last may still be on its way.
+    until = time.monotonic() + 2
+    while len(heard) < len(line_of(run)) and time.monotonic() < until and talker.is_alive():
+        time.sleep(0.01)
+    stop.set()
+    talker.join()
+    ours.close()
+    with open(disk, "rb") as f:
+        found = f.read()
+    return (command, said.decode("ascii", "replace").replace("\r", ""), status, content, found,
+            bytes(heard))
+
+
+# --- what is checked -------------------------------------------------------------------
+
+Queue = collections.namedtuple("Queue", "format offered fixed size address bytes legacy")
+QUEUE = re.compile(r"queue \d+ (split|packed|legacy) offered=(\d+) (fixed|choice) size=(\d+) "
+                   r"descriptor=(\w+) driver=(\w+) device=(\w+) bytes=(\d+) legacy=(\d+)")
+
+
+def sections(said):
+    """Splits what a board said into its devices."""
+    device, found = None, {}
+    for line in said.splitlines():
+        if line.startswith("device "):
+            device = line.split()[1]
+            found.setdefault(device, [])
+        if device is not None:
+            found[device].append(line)
+    return found
+
+
+def queues_of(lines):
+    for line in lines:
+        m = QUEUE.match(line)
+        if m:
+            yield Queue(m[1], int(m[2]), m[3] == "fixed", int(m[4]),
+                        [int(m[i], 16) for i in (5, 6, 7)], int(m[8]), int(m[9]))
+
+
+def up(n, align):
+    return (n + align - 1) // align * align
+
+
+def check_queue(q, run):
+    """What is wrong with where a queue is; None if nothing is."""
+    o = OPTIONS[run.option]
+    want = "legacy" if run.transport in LEGACY else \
+        "packed" if PACKED in o.offers and PACKED not in o.without else "split"
+    if q.format != want:
+        return f"the queue is {q.format}, not {want}"
+    if q.fixed != (run.transport in FIXED):
+        return "the size is a choice where there is none, or none where there is"
+    size = q.offered if q.fixed else min(o.size, q.offered)
+    if q.size != size:
+        return f"size {q.size} instead of {size} (offered {q.offered})"
+    descriptor, driver, device = q.address
+    if q.format == "legacy":
+        if descriptor % 4096 or driver != descriptor + 16 * size or \
+                device != descriptor + up(18 * size + 6, 4096):
+            return "the parts are not where the legacy layout has them"
+        if q.bytes != up(18 * size + 6, 4096) + up(8 * size + 6, 4096):
+            return f"{q.bytes} bytes for a legacy queue of {size}"
+        return None
+    parts = [(16 * size, 16), (6 + 2 * size, 2), (6 + 8 * size, 4)] if q.format == "split" else \
+        [(16 * size, 16), (4, 4), (4, 4)]
+    for at, (_, align) in zip(q.address, parts):
+        if at % align or not at % (2 * align):
+            return f"{at:#x} should be aligned to {align} and no more"
+    spans = sorted((at // 4096, (at + bytes_ - 1) // 4096) for at, (bytes_, _) in
+                   zip(q.address, parts))
+    if any(a[1] >= b[0] for a, b in zip(spans, spans[1:])):
+        return "two parts share a page"
+    if q.bytes != sum(bytes_ for bytes_, _ in parts):
+        return f"{q.bytes} bytes are more than the parts take"
+    return None
+
+
+def number(name, text):
+    m = re.search(rf" {name}=(\w+)", text)
+    return int(m[1], 0) if m else 0
+
+
+def check_features(test, run):
+    o = OPTIONS[run.option]
+    offered, accepted = number("offered", test), number("accepted", test)
+    for bit in (EVENT_IDX, INDIRECT, VERSION_1, PACKED, IN_ORDER):
+        taken = offered >> bit & 1 and bit not in o.without and \
+            not (run.transport in LEGACY and bit >= VERSION_1)
+        if (accepted >> bit & 1) != taken:
+            return f"feature {bit}: offered {offered:#x}, accepted {accepted:#x}"
+    if (run.transport not in LEGACY) != (accepted >> VERSION_1 & 1):
+        return "VERSION_1 does not match the transport"
+    return None
+
+
+def check_device(device, lines, run, launched):
+    """(outcome, reason) of one device in one run."""
+    _, _, status, wanted_disk, disk, heard = launched
+    o = OPTIONS[run.option]
+    test = next((line for line in lines if line.startswith("test ")), None)
+    if test is None:
+        return "not ok", f"no test ran (status {status})"
+    missing = [bit for bit in o.offers if not number("offered", test) >> bit & 1]
+    if missing:
+        return "skip", f"feature {missing[0]} is not offered"
+    if not test.endswith(" ok"):
+        return "not ok", test[test.find("failed"):] if "failed" in test else test
+    reason = check_features(test, run)
+    queues = list(queues_of(lines))
+    if reason is None and not queues:
+        reason = "no queue"
+    for q in queues:
+        reason = reason or check_queue(q, run)
+    if device == "block" and " small" not in test and reason is None:
+        digests = [hashlib.sha256(d).hexdigest() for d in (disk, wanted_disk)]
+        if digests[0] != digests[1]:
+            reason = "the disk has sha256 {}, which should be {}".format(*digests)
+    if device == "console" and reason is None and heard != line_of(run):
+        reason = f"the echo is {heard!r}"
+    return ("ok", "") if reason is None else ("not ok", reason)
+
+
+def perform(run, folder):
+    with tempfile.TemporaryDirectory(prefix="boards-") as directory:
+        launched = launch(run, folder, directory)
+    command, said, status = launched[:3]
+    found = sections(said)
+    results = {d: check_device(d, found.get(d, []), run, launched) for d in DEVICES}
+    if all(outcome != "not ok" for outcome, _ in results.values()) and \
+            (status != run.machine.good or "board ok" not in said):
+        results[DEVICES[0]] = ("not ok", f"the board ended with {status}")
+    used = {d: (list(queues_of(found.get(d, []))), found.get(d, [])) for d in DEVICES}
+    return run, results, used, command, said
+
+
+# --- tables ----------------------------------------------------------------------------
+
+
+def table(head, rows):
+    yield "| " + " | ".join(head) + " |"
+    yield "| --- |" + " ---: |" * (len(head) - 1)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def cell(outcomes):
+    counts = collections.Counter(outcomes)
+    if not outcomes:
+        return "–"
+    if counts["not ok"]:
+        return f"{counts['ok']} of {counts['ok'] + counts['not ok']}"
+    return str(counts["ok"]) if counts["ok"] else "not offered"
+
+
+def tables(done):
+    """Two tables of how many tests passed, and one of where the queues were."""
+    by = collections.defaultdict(list)
+    for run, results, *_ in done:
+        for device, (outcome, _) in results.items():
+            by[run.machine.name, run.transport].append(outcome)
+            by[run.option, device].append(outcome)
+    yield from table(["Tests passed"] + [t.title for t in TRANSPORTS.values()],
+                     [[m.name] + [cell(by[m.name, t]) for t in TRANSPORTS] for m in MACHINES])
+    yield ""
+    yield from table(["Tests passed"] + DEVICES,
+                     [[o.title] + [cell(by[key, d]) for d in DEVICES]
+                      for key, o in OPTIONS.items()])
+    yield ""
+    yield from table(["The block device's queue on riscv64", "offered", "size", "descriptor area",
+                      "driver area", "device area", "bytes", "legacy layout"],
+                     list(places(done)))
+
+
+def places(done):
+    for run, _, used, *_ in done:
+        if run.machine.name == "riscv64" and run.option in ("size-4", "size-max", "packed") and \
+                used["block"][0]:
+            q = used["block"][0][0]
+            yield [f"{TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}",
+                   f"{q.offered}", f"{q.size}", *(f"{a:#x}" for a in q.address), f"{q.bytes}",
+                   f"{q.legacy}"]
+
+
+def write_readme(path, lines):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    first, last = "<!-- boards -->\n", "<!-- end of boards -->\n"
+    start, end = text.index(first) + len(first), text.index(last)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text[:start] + "\n".join(lines) + "\n" + text[end:])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--readme")
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("folder")
+    arguments = parser.parse_args()
+    chosen = [r for r in runs(arguments.quick)
+              if all(word in name_of(r) for word in arguments.only)]
+    counts, done, n = collections.Counter(), [], 0
+    print(f"1..{len(chosen) * len(DEVICES)}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for run, results, used, command, said in pool.map(
+                lambda r: perform(r, arguments.folder), chosen):
+            done.append((run, results, used))
+            for device, (outcome, reason) in results.items():
+                n += 1
+                counts[outcome] += 1
+                line = f"{'not ok' if outcome == 'not ok' else 'ok'} {n} - {name_of(run)}: {device}"
+                if reason:
+                    line += f" # SKIP {reason}" if outcome == "skip" else f" # {reason}"
+                print(line)
+            if arguments.verbose or any(o == "not ok" for o, _ in results.values()):
+                print("# " + " ".join(command))
+                for line in said.splitlines():
+                    print("#   " + line)
+            sys.stdout.flush()
+    lines = list(tables(done))
+    print("\n".join([""] + lines + [""]))
+    if arguments.readme and not counts["not ok"]:
+        write_readme(arguments.readme, lines)
+    print(f"{counts['ok']} passed, {counts['not ok']} failed, {counts['skip']} skipped")
+    return 1 if counts["not ok"] or not counts["ok"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
