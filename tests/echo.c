@@ -191,9 +191,10 @@ static const struct vq_device_model_ops echo_ops = {
 
 void echo_init(struct echo *e, uint64_t features)
 {
-    *e = (struct echo){.model = {.ops = &echo_ops},
+    *e = (struct echo){.ops = echo_ops,
                        .offered = vq_features_from64(features),
                        .config_bytes = ECHO_CONFIG,
                        .queues = ECHO_QUEUES,
                        .size = ECHO_SIZE};
+    e->model.ops = &e->ops;
 }

@@ -14,6 +14,7 @@ enum { ECHO_SIZE = 16, ECHO_QUEUES = 2, ECHO_CONFIG = 8 };
 
 struct echo {
     struct vq_device_model model;
+    struct vq_device_model_ops ops; /* its own, for who changes the type */
     struct vq_features offered, accepted;
     struct vq_device_queue queue[ECHO_QUEUES];
     uint16_t in_flight[ECHO_QUEUES][ECHO_SIZE];

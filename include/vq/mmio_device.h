@@ -35,15 +35,9 @@
 extern "C" {
 #endif
 
-#define VQ_MMIO_WINDOW 0x200u /* bytes that a window has at least; configuration spaces are short  \
-                               */
-
-/* Memory that driver and device share beside the queues; its content is the VMM's business. */
-struct vq_shared_memory {
-    uint8_t id;
-    uint64_t base; /* MMIO: guest address. PCI: offset in the BAR of shared memory */
-    uint64_t bytes;
-};
+#define VQ_MMIO_WINDOW                                                                             \
+    0x200u /* bytes that a window has at least; configuration spaces are short                     \
+            */
 
 struct vq_mmio_device_config {
     struct vq_model_config device;

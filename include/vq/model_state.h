@@ -79,6 +79,13 @@ struct vq_model_config {
     void *host_context;
 };
 
+/* Memory that driver and device share beside the queues; its content is the VMM's business. */
+struct vq_shared_memory {
+    uint8_t id;
+    uint64_t base; /* MMIO: an address of the guest. PCI: an offset in the BAR */
+    uint64_t bytes;
+};
+
 /* Which rules the driver is held to. */
 enum vq_interface {
     VQ_INTERFACE_EITHER, /* as VERSION_1 says; until it does, the legacy ones */
