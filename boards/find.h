@@ -15,7 +15,7 @@ struct found {
     bool legacy;     /* driven by the legacy interface */
 };
 
-/* Returns how many it found, at most FOUND_MAX. */
-unsigned find_devices(const struct board *board, struct found found[FOUND_MAX]);
+/* Returns how many it found. `as_legacy`: those on PCI are driven by the legacy interface. */
+unsigned find_devices(const struct board *board, bool as_legacy, struct found found[FOUND_MAX]);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <vq/blk.h>
 #include <vq/driver.h>
+#include <vq/net.h>
 #include <vq/rng.h>
 
 #include "board.h"
@@ -22,6 +23,7 @@ static const struct test {
     uint16_t device_id;
 } tests[] = {
     {"block", test_block, VQ_BLK_DEVICE_ID},
+    {"network", test_network, VQ_NET_DEVICE_ID},
     {"entropy", test_entropy, VQ_RNG_DEVICE_ID},
 };
 
@@ -100,7 +102,7 @@ _Noreturn void board_main(void)
     say(board->name);
     say("\n");
 
-    unsigned count = find_devices(board, found), tested = 0, good = 0;
+    unsigned count = find_devices(board, option_given("legacy"), found), tested = 0, good = 0;
     uint32_t size = option_number("size", QUEUE_SIZE);
     struct test_wish wish = {
         .queue_size = (uint16_t)(size <= VQ_SIZE_MAX ? size : VQ_SIZE_MAX),

@@ -39,7 +39,7 @@ EVENT_IDX, INDIRECT, VERSION_1, PACKED, IN_ORDER = 29, 28, 32, 34, 35
 # --- what is run -----------------------------------------------------------------------
 
 Machine = collections.namedtuple("Machine", "name elf command options good transports")
-VIRT = ["mmio-legacy", "mmio"]
+VIRT = ["mmio-legacy", "mmio", "pci-legacy", "pci-as-legacy", "pci-transitional", "pci"]
 SEMIHOSTING = ["-semihosting-config", "enable=on,target=native"]
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
@@ -62,7 +62,7 @@ def pc(name, elf, machine, transports):
 
 
 # microvm has no I/O space on PCI, and so no legacy devices there.
-MICROVM = ["mmio-legacy", "mmio"]
+MICROVM = ["mmio-legacy", "mmio", "pci-transitional", "pci"]
 MACHINES = [
     riscv(64), riscv(32), arm("arm"), arm("arm-be"),
     Machine("aarch64", "aarch64",
@@ -89,7 +89,7 @@ TRANSPORTS = {
 }
 LEGACY = {"mmio-legacy", "pci-legacy", "pci-as-legacy"}
 FIXED = {"pci-legacy", "pci-as-legacy"}
-MAX = 32768
+MAX = 1024  # of any queue of QEMU's devices
 
 # size: what the driver wants at most. without: what it does not accept. offers: bits that the
 # device must offer for the run to mean anything.
@@ -124,7 +124,7 @@ OPTIONS = {
     "in-order": option("IN_ORDER", offers=[IN_ORDER], legacy=False),
 }
 
-DEVICES = ["block", "entropy"]
+DEVICES = ["block", "entropy", "network"]
 
 
 def devices(transport, properties, disk, console):
