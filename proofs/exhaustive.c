@@ -1,8 +1,8 @@
 /*
  * Questions about 16 bits, answered by trying all of them: when the step of an index
- * goes over an event (split and packed), and how packed positions move. Uses the
- * shipped headers, each function against a definition that counts, step by step.
- * Prints one line a subject.
+ * goes over an event (split and packed), how packed positions move, and the facts on
+ * bits that src/ring/acsl.h gives to the prover. Uses the shipped headers, each
+ * function against a definition that counts, step by step. Prints one line a subject.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -159,6 +159,32 @@ static void positions(void)
     report("vq_packed_advance and vq_packed_distance", tried, wrong);
 }
 
+/* The axioms Masks and shift_8 of src/ring/acsl.h. */
+static void masks(void)
+{
+    uint64_t wrong = 0, tried = 0;
+
+    for (uint32_t a = 0; a < 0x10000; a++) {
+        wrong += (a & 0x7fff) != a % 32768;
+        wrong += (a & 0x8000) != a / 32768 * 32768;
+        wrong += a << 8 > 0xffff00;
+        tried += 3;
+        for (uint32_t size = 1; size <= 32768; size *= 2, tried++)
+            wrong += (a & (size - 1)) >= size;
+    }
+    /* Of two positions only the top bits matter, of a number of 32 bits the two lowest. */
+    for (uint32_t a = 0; a < 0x10000; a++)
+        for (uint32_t b = 0; b < 0x10000; b++, tried++)
+            wrong += ((a ^ b) & 0x8000) != ((a < 0x8000) == (b < 0x8000) ? 0u : 0x8000u);
+    for (uint32_t b = 1; b <= 2; b++)
+        for (uint32_t a = 0;; a++, tried++) {
+            wrong += (a & b) != 0 && (a & b) != b;
+            if (a == UINT32_MAX)
+                break;
+        }
+    report("facts on bits that the proofs take for granted", tried, wrong);
+}
+
 int main(void)
 {
     event_passed();
@@ -167,5 +193,6 @@ int main(void)
     packed_event_long();
     packed_modes();
     positions();
+    masks();
     return failures != 0;
 }

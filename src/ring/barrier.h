@@ -60,12 +60,14 @@ uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
 void vq_cache_clean(const void *from, size_t bytes);
 void vq_cache_invalidate(const void *from, size_t bytes);
 #else
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_cache_clean(const void *from, size_t bytes)
 {
     (void)from;
     (void)bytes;
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_cache_invalidate(const void *from, size_t bytes)
 {
     (void)from;
@@ -74,6 +76,7 @@ VQ_ALWAYS_INLINE void vq_cache_invalidate(const void *from, size_t bytes)
 #endif
 
 #if defined(__FRAMAC__)
+#include "acsl.h"
 /* A volatile read is an arbitrary value to the prover: a hostile, concurrent other end. */
 #define VQ_LOAD(type, p, order)     (*(const volatile type *)(p))
 #define VQ_STORE(type, p, v, order) (*(volatile type *)(p) = (v))
@@ -110,16 +113,19 @@ VQ_ACCESS(64)
 
 /* Written with shifts: a compiler makes the machine's instruction of them where there is one,
  * while the builtin asks libgcc where there is none. */
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_swap16(uint16_t v, bool big)
 {
     return (uint16_t)(big == VQ_HOST_BIG ? v : v << 8 | v >> 8);
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint32_t vq_swap32(uint32_t v, bool big)
 {
     return big == VQ_HOST_BIG ? v : v << 24 | (v & 0xff00u) << 8 | (v >> 8 & 0xff00u) | v >> 24;
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint64_t vq_swap64(uint64_t v, bool big)
 {
     return big == VQ_HOST_BIG
@@ -128,32 +134,44 @@ VQ_ALWAYS_INLINE uint64_t vq_swap64(uint64_t v, bool big)
 }
 
 /* What the other end wrote before it published this value is visible afterwards. */
+/*@ requires shared_read(p, 2);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_observe16(const void *p, bool big)
 {
     return vq_swap16(vq_get16(p, true), big);
 }
 
 /* What was written before this is visible to whoever observes the value. */
+/*@ requires shared(p, 2);
+  @ assigns ((uint8_t *)p)[0 .. 1]; */
 VQ_ALWAYS_INLINE void vq_publish16(void *p, uint16_t v, bool big)
 {
     vq_put16(p, vq_swap16(v, big), true);
 }
 
+/*@ requires shared_read(p, 2);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_load16(const void *p, bool big)
 {
     return vq_swap16(vq_get16(p, false), big);
 }
 
+/*@ requires shared_read(p, 4);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE uint32_t vq_load32(const void *p, bool big)
 {
     return vq_swap32(vq_get32(p, false), big);
 }
 
+/*@ requires shared(p, 2);
+  @ assigns ((uint8_t *)p)[0 .. 1]; */
 VQ_ALWAYS_INLINE void vq_store16(void *p, uint16_t v, bool big)
 {
     vq_put16(p, vq_swap16(v, big), false);
 }
 
+/*@ requires shared(p, 4);
+  @ assigns ((uint8_t *)p)[0 .. 3]; */
 VQ_ALWAYS_INLINE void vq_store32(void *p, uint32_t v, bool big)
 {
     vq_put32(p, vq_swap32(v, big), false);
@@ -163,6 +181,8 @@ VQ_ALWAYS_INLINE void vq_store32(void *p, uint32_t v, bool big)
  * 64 bits in one access where the machine has it, else in two halves: nothing
  * that decides is wider than 32 bits, an address is checked as it was read.
  */
+/*@ requires shared_read(p, 8);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
 {
 #if UINTPTR_MAX > 0xffffffffu
@@ -173,6 +193,8 @@ VQ_ALWAYS_INLINE uint64_t vq_load64(const void *p, bool big)
 #endif
 }
 
+/*@ requires shared(p, 8);
+  @ assigns ((uint8_t *)p)[0 .. 7]; */
 VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
 {
 #if UINTPTR_MAX > 0xffffffffu
@@ -185,11 +207,15 @@ VQ_ALWAYS_INLINE void vq_store64(void *p, uint64_t v, bool big)
 
 #if UINTPTR_MAX > 0xffffffffu
 /* Like their 16-bit twins, for a packed descriptor's flags with what stands before them. */
+/*@ requires shared_read(p, 8);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE uint64_t vq_observe64(const void *p, bool big)
 {
     return vq_swap64(vq_get64(p, true), big);
 }
 
+/*@ requires shared(p, 8);
+  @ assigns ((uint8_t *)p)[0 .. 7]; */
 VQ_ALWAYS_INLINE void vq_publish64(void *p, uint64_t v, bool big)
 {
     vq_put64(p, vq_swap64(v, big), true);
@@ -197,11 +223,16 @@ VQ_ALWAYS_INLINE void vq_publish64(void *p, uint64_t v, bool big)
 #endif
 
 /* Bytes of unknown alignment, each fetched once. */
+/*@ requires shared(to, bytes) && shared_read(from, bytes);
+  @ assigns ((uint8_t *)to)[0 .. bytes - 1]; */
 VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
 {
     const volatile uint8_t *source = from;
 
     vq_cache_invalidate(from, bytes);
+    /*@ loop invariant 0 <= i <= bytes;
+      @ loop assigns i, ((uint8_t *)to)[0 .. bytes - 1];
+      @ loop variant bytes - i; */
     for (size_t i = 0; i < bytes; i++)
         ((uint8_t *)to)[i] = VQ_HOOK((const void *)(source + i), uint8_t, source[i]);
 }
@@ -216,6 +247,7 @@ void vq_platform_hook(void);
  * between processors may not reach it. Stands before a publication and after an
  * observation; nothing at all where the other end is software.
  */
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 {
 #if !defined(__FRAMAC__)
@@ -239,6 +271,7 @@ VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 /* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. With
  * ORDER_PLATFORM it is the platform's barrier; a Cortex-M has no other, and on RISC-V it
  * costs no more, so that there is nothing to choose. */
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_full_fence(bool platform)
 {
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'

@@ -62,6 +62,11 @@ VQ_BODY enum vq_broken vq_split_walk(struct vq_device_queue *q, uint16_t head,
 }
 
 /* Buffers that are available and not yet popped; looks at the ring only when it must. */
+/*@ requires \valid(q) && shared(q->driver_area, 6 + 2 * q->size);
+  @ assigns q->broken, q->seen_available;
+  @ ensures \result != 0 ==> q->broken == 0;
+  @ ensures \result == 0 || \result == (uint16_t)(q->seen_available - q->next_available);
+  @ ensures \old(q->broken) != 0 ==> \result == 0 && q->broken == \old(q->broken); */
 VQ_BODY uint16_t vq_split_available(struct vq_device_queue *q, bool big)
 {
     uint16_t n = (uint16_t)(q->seen_available - q->next_available);

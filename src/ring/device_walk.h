@@ -11,6 +11,9 @@
 #include "region.h"
 #include "variant.h"
 
+/*@ requires \valid(q);
+  @ assigns q->broken;
+  @ ensures q->broken == (\old(q->broken) != 0 ? \old(q->broken) : (uint8_t)reason); */
 VQ_BODY void vq_device_break_(struct vq_device_queue *q, enum vq_broken reason)
 {
     if (!q->broken)
@@ -18,6 +21,9 @@ VQ_BODY void vq_device_break_(struct vq_device_queue *q, enum vq_broken reason)
 }
 
 /* An id must be one of the queue's, and not in flight. */
+/*@ requires \valid_read(q) && \valid_read(q->in_flight + (0 .. q->size - 1));
+  @ assigns \nothing;
+  @ ensures \result == VQ_NOT_BROKEN <==> id < q->size && q->in_flight[id] == 0; */
 VQ_BODY enum vq_broken vq_head_check(const struct vq_device_queue *q, uint16_t id)
 {
     if (id >= q->size)
@@ -33,13 +39,26 @@ struct vq_table {
     bool indirect;
 };
 
+/*@ predicate reachable(struct vq_table *t) =
+  @   t->base == \null || shared_read((void *)t->base, 16 * t->entries);
+  @*/
+
 /* By value, so that a table that is walked may stay in registers. */
+/*@ requires \valid(q) && shared(raw, 16) && translates(q);
+  @ assigns q->region_hint, raw[0 .. 15]; */
 static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, uint8_t *raw)
 {
     struct vq_segment part[VQ_DESC_BYTES];
     size_t n = vq_memory_map(q->memory, address, VQ_DESC_BYTES, VQ_READ, part, VQ_DESC_BYTES,
                              &q->region_hint);
+    /*@ loop invariant k <= n && raw == \at(raw, Pre) + total(&part[0], k);
+      @ loop invariant all_within(q->memory, &part[0], n, VQ_READ);
+      @ loop invariant n == 0 || total(&part[0], n) == VQ_DESC_BYTES;
+      @ loop assigns k, raw, \at(raw, Pre)[0 .. 15];
+      @ loop variant n - k; */
     for (size_t k = 0; k < n; k++) {
+        /*@ assert total(&part[0], k + 1) == total(&part[0], k) + part[k].bytes; */
+        /*@ assert total(&part[0], k + 1) <= VQ_DESC_BYTES; */
         vq_fetch(raw, part[k].base, part[k].bytes);
         raw += part[k].bytes;
     }
@@ -47,6 +66,9 @@ static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, 
 }
 
 /* Descriptor `i`, as the format of a split ring has it. */
+/*@ requires \valid(q) && translates(q) && \valid(d) && \separated(q, table, d, q->memory);
+  @ requires \valid_read(table) && reachable(table) && i < table->entries;
+  @ assigns q->region_hint, *d; */
 VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *table, uint32_t i,
                            struct vq_descriptor *d, bool big)
 {
@@ -54,6 +76,7 @@ VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *tab
         vq_descriptor_load(d, table->base + (size_t)i * VQ_DESC_BYTES, big);
     } else {
         uint64_t copy[2];
+        /*@ admit bytes: shared(&copy[0], 16); */
         if (!vq_table_fetch(q, table->address + (uint64_t)i * VQ_DESC_BYTES, (uint8_t *)copy))
             return false;
         *d = vq_descriptor_of(vq_swap64(copy[0], big), vq_swap64(copy[1], big), big);
@@ -66,6 +89,10 @@ VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *tab
  * (drivers that do it exist), may run over regions, and cannot be longer than the
  * longest queue.
  */
+/*@ requires \valid(q) && \valid(table) && translates(q) && \separated(q, table, q->memory);
+  @ assigns q->region_hint, *table;
+  @ ensures \result == VQ_NOT_BROKEN ==> !\old(table->indirect) && table->indirect &&
+  @         1 <= table->entries <= VQ_QUEUE_SIZE_MAX && reachable(table); */
 VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table *table,
                                       uint64_t address, uint32_t bytes)
 {
@@ -100,6 +127,18 @@ struct vq_gather {
     uint64_t bytes;
 };
 
+/*@ predicate gathered(struct vq_memory *m, struct vq_gather *g, struct vq_buffer *b) =
+  @   g->room <= b->room && g->next == b->segments + (b->room - g->room) &&
+  @   (g->writable
+  @      ? b->readable <= b->room - g->room && b->readable_bytes <= g->bytes &&
+  @        between(m, b->segments, 0, b->readable, VQ_READ) &&
+  @        between(m, b->segments, b->readable, b->room - g->room, VQ_WRITE)
+  @      : between(m, b->segments, 0, b->room - g->room, VQ_READ));
+  @*/
+
+/*@ requires \valid(g) && \valid_read(buffer) && \separated(g, buffer);
+  @ assigns *g;
+  @ ensures g->bytes == 0 && \forall struct vq_memory *m; gathered(m, g, buffer); */
 VQ_BODY void vq_gather_begin(struct vq_gather *g, const struct vq_buffer *buffer)
 {
     g->next = buffer->segments;
@@ -109,6 +148,11 @@ VQ_BODY void vq_gather_begin(struct vq_gather *g, const struct vq_buffer *buffer
 }
 
 /* What was collected so far is what the device may read. */
+/*@ requires \valid(g) && room_ok(buffer) && !g->writable && g->room <= buffer->room;
+  @ requires \separated(g, buffer, buffer->segments + (0 .. buffer->room - 1));
+  @ assigns buffer->readable, buffer->readable_bytes, g->writable;
+  @ ensures g->writable && buffer->readable == buffer->room - g->room;
+  @ ensures buffer->readable_bytes == g->bytes; */
 VQ_BODY void vq_gather_turn(struct vq_gather *g, struct vq_buffer *buffer)
 {
     buffer->readable = buffer->room - g->room;
@@ -116,6 +160,14 @@ VQ_BODY void vq_gather_turn(struct vq_gather *g, struct vq_buffer *buffer)
     g->writable = true;
 }
 
+/*@ requires \valid(g) && room_ok(buffer);
+  @ requires \separated(g, buffer, buffer->segments + (0 .. buffer->room - 1));
+  @ requires g->room <= buffer->room;
+  @ requires g->writable ==> buffer->readable <= buffer->room - g->room;
+  @ assigns g->writable, buffer->readable, buffer->writable, buffer->readable_bytes,
+  @         buffer->writable_bytes;
+  @ ensures \forall struct vq_memory *m; gathered{Pre}(m, g, buffer) ==>
+  @         \result == VQ_NOT_BROKEN ==> filled(m, buffer); */
 VQ_BODY enum vq_broken vq_gather_end(struct vq_gather *g, struct vq_buffer *buffer)
 {
     if (!g->writable)
@@ -127,6 +179,9 @@ VQ_BODY enum vq_broken vq_gather_end(struct vq_gather *g, struct vq_buffer *buff
 }
 
 /* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
+/*@ requires \valid_read(q) && translates(q);
+  @ assigns \nothing;
+  @ ensures \result != VQ_NOT_BROKEN; */
 static VQ_COLD enum vq_broken vq_gather_refusal(const struct vq_device_queue *q, uint64_t address,
                                                 uint32_t bytes, enum vq_access access)
 {

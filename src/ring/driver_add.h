@@ -9,6 +9,10 @@
 
 #include "variant.h"
 
+/*@ requires \valid(q);
+  @ assigns q->broken;
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken);
+  @ ensures 0 < reason < 256 ==> q->broken != 0; */
 VQ_BODY void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
 {
     if (!q->broken)
@@ -94,17 +98,30 @@ VQ_BODY void vq_add_note(struct vq_driver_queue *q, uint16_t id, uint16_t tail, 
 }
 
 /* The slot whose `next` is not part of the buffer: ids of a packed ring have one slot each. */
+/*@ requires slots_ok(q) && id < q->size;
+  @ assigns \nothing;
+  @ ensures \result < q->size; */
 VQ_BODY uint16_t vq_chain_tail(const struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t tail = id;
 
     if (!VQ_IS_PACKED(q))
+        /*@ loop invariant tail < q->size;
+          @ loop assigns left, tail;
+          @ loop variant left; */
         for (uint32_t left = q->slots[id].count; left > 1; left--)
             tail = q->slots[tail].next;
     return tail;
 }
 
 /* Gives the descriptors of a buffer back: a chain in a split ring, its id in a packed one. */
+/*@ requires slots_ok(q) && id < q->size;
+  @ assigns q->slots[0 .. q->size - 1], q->free_head, q->free_count;
+  @ ensures slots_ok(q);
+  @ ensures q->slots[id].count == 0;
+  @ ensures q->free_count == (uint16_t)(\old(q->free_count) + \old(q->slots[id].count));
+  @ ensures \forall integer i; 0 <= i < q->size && i != id ==>
+  @         q->slots[i].count == \old(q->slots[i].count); */
 VQ_BODY void vq_release(struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t count = q->slots[id].count, tail = vq_chain_tail(q, id);
@@ -116,6 +133,9 @@ VQ_BODY void vq_release(struct vq_driver_queue *q, uint16_t id)
 }
 
 /* The id after this one in a queue that goes round its slots in order. */
+/*@ requires \valid_read(q) && 1 <= q->size <= 32768 && id < q->size && count <= q->size;
+  @ assigns \nothing;
+  @ ensures \result == (id + count < q->size ? id + count : id + count - q->size); */
 VQ_BODY uint16_t vq_in_order_after(const struct vq_driver_queue *q, uint16_t id, uint16_t count)
 {
     uint32_t next = (uint32_t)id + count;
@@ -123,10 +143,14 @@ VQ_BODY uint16_t vq_in_order_after(const struct vq_driver_queue *q, uint16_t id,
 }
 
 /* Was this buffer added, and not yet published? With IN_ORDER the ends of batches tell. */
+/*@ requires slots_ok(q);
+  @ assigns \nothing; */
 VQ_BODY bool vq_add_unpublished(const struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t left = VQ_IS_IN_ORDER(q) ? 0 : q->added, at = q->last_added;
 
+    /*@ loop invariant at < q->size;
+      @ loop assigns left, at; */
     while (left != 0 && at != id) {
         left = (uint16_t)(left - q->slots[at].count);
         at = q->slots[vq_chain_tail(q, at)].next;
@@ -138,6 +162,15 @@ VQ_BODY bool vq_add_unpublished(const struct vq_driver_queue *q, uint16_t id)
  * Does the driver wait for this id? The comparison is made in the width in which
  * the device wrote it. False marks the queue broken.
  */
+/*@ requires slots_ok(q) && \valid(done) && \separated(done, q, q->slots + (0 .. q->size - 1));
+  @ assigns q->broken, *done;
+  @ ensures slots_ok(q);
+  @ ensures \result ==> id < q->size && q->slots[id].count != 0 && q->broken == \old(q->broken);
+  @ ensures \result ==> done->id == id && done->reported == written;
+  @ ensures \result ==> done->written <= written && done->written <= q->slots[id].writable;
+  @ ensures \result && q->strict ==> done->written == written;
+  @ ensures !\result ==> q->broken != 0;
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken); */
 VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t written,
                            struct vq_done *done)
 {
@@ -163,6 +196,12 @@ VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t writ
 }
 
 /* IN_ORDER: notes a used element, which stands for all buffers up to the one it names. */
+/*@ requires slots_ok(q);
+  @ assigns q->broken, q->batch_open, q->batch_last, q->batch_written;
+  @ ensures slots_ok(q);
+  @ ensures \result ==> q->batch_open && q->slots[q->batch_last].count != 0;
+  @ ensures !\result ==> q->broken != 0;
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken); */
 VQ_BODY bool vq_batch_begin(struct vq_driver_queue *q, uint32_t id, uint32_t written)
 {
     struct vq_done last;
@@ -180,6 +219,15 @@ VQ_BODY bool vq_batch_begin(struct vq_driver_queue *q, uint32_t id, uint32_t wri
  * (SPLIT-DRV-INORDER-01, PACKED-DRV-INORDER-01). Gives its descriptors, 0 if the
  * batch goes beyond what is outstanding.
  */
+/*@ requires slots_ok(q) && \valid(done) && \separated(done, q, q->slots + (0 .. q->size - 1));
+  @ assigns q->broken, *done, q->slots[q->batch_next].count, q->free_count, q->batch_next,
+  @         q->batch_open;
+  @ ensures slots_ok(q);
+  @ ensures \result <= q->size;
+  @ ensures 0 < \result ==> done_ok(q, done) && done->id == \old(q->batch_next);
+  @ ensures 0 < \result ==> q->slots[done->id].count == 0;
+  @ ensures \result == 0 ==> q->broken != 0;
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken); */
 VQ_BODY uint16_t vq_batch_next(struct vq_driver_queue *q, struct vq_done *done)
 {
     uint16_t id = q->batch_next, count = q->slots[id].count;
@@ -187,7 +235,9 @@ VQ_BODY uint16_t vq_batch_next(struct vq_driver_queue *q, struct vq_done *done)
 
     if (!vq_done_check(q, id, last ? q->batch_written : q->slots[id].writable, done))
         return 0;
+    /*@ assert count <= q->size; */
     q->slots[id].count = 0;
+    /*@ assert slots_ok(q); */
     q->free_count = (uint16_t)(q->free_count + count);
     q->batch_next = vq_in_order_after(q, id, count);
     q->batch_open = !last;

@@ -91,6 +91,8 @@ VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
 }
 
 /* Is a buffer used? None can be of which nothing was published. */
+/*@ requires driver_packed(q);
+  @ assigns \nothing; */
 VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
 {
     uint16_t at = q->next_used;

@@ -93,6 +93,11 @@ VQ_BODY bool vq_split_publish_available(struct vq_driver_queue *q, bool big)
 }
 
 /* Buffers that are used and not yet taken; looks at the ring only when it must. */
+/*@ requires driver_split(q);
+  @ assigns q->broken, q->seen_used;
+  @ ensures driver_split(q);
+  @ ensures \result != 0 ==> q->broken == 0 && \result == (uint16_t)(q->seen_used - q->next_used);
+  @ ensures \old(q->broken) != 0 ==> \result == 0 && q->broken == \old(q->broken); */
 VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
 {
     uint16_t n = (uint16_t)(q->seen_used - q->next_used);

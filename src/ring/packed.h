@@ -29,6 +29,9 @@ VQ_ALWAYS_INLINE bool vq_packed_size_valid(uint32_t size)
 }
 
 /* `by` is at most `size`. Sizes need not be powers of two: compare and subtract. */
+/*@ requires 1 <= size <= 32768 && position_ok(at, size) && by <= size;
+  @ assigns \nothing;
+  @ ensures position_ok(\result, size) && \result == advanced(at, by, size); */
 VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t size)
 {
     uint32_t next = (uint32_t)at + by;
@@ -39,28 +42,38 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t s
 }
 
 /* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. */
+/*@ requires 1 <= size <= 32768 && position_ok(from, size) && position_ok(to, size);
+  @ assigns \nothing;
+  @ ensures wrap_of(from) == wrap_of(to) && from <= to ==> \result == to - from;
+  @ ensures wrap_of(from) != wrap_of(to) && slot_of(to) <= slot_of(from) ==>
+  @         \result == slot_of(to) + size - slot_of(from); */
 VQ_ALWAYS_INLINE uint16_t vq_packed_distance(uint16_t from, uint16_t to, uint16_t size)
 {
     uint32_t d = (uint32_t)(to & VQ_PACKED_SLOT) - (uint32_t)(from & VQ_PACKED_SLOT);
     return (uint16_t)(((from ^ to) & VQ_PACKED_WRAP) ? d + size : d);
 }
 
+/*@ assigns \nothing;
+  @ ensures \result == (uint8_t *)ring + 16 * slot_of(at); */
 VQ_ALWAYS_INLINE uint8_t *vq_packed_slot(void *ring, uint16_t at)
 {
     return (uint8_t *)ring + (size_t)(at & VQ_PACKED_SLOT) * VQ_DESC_BYTES;
 }
 
 /* PACKED-DRV-WRAP-03 and PACKED-DEV-WRAP-03 */
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_packed_available_flags(uint16_t at)
 {
     return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL : VQ_PACKED_USED;
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_packed_used_flags(uint16_t at)
 {
     return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL | VQ_PACKED_USED : 0;
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE bool vq_packed_is(uint16_t flags, uint16_t wanted)
 {
     return (flags & (VQ_PACKED_AVAIL | VQ_PACKED_USED)) == wanted;
@@ -70,6 +83,8 @@ VQ_ALWAYS_INLINE bool vq_packed_is(uint16_t flags, uint16_t wanted)
  * Length, id and flags, fetched once: what the flags promise (acquire) holds for
  * the rest. A machine without 64-bit loads takes the flags first.
  */
+/*@ requires shared_read(slot, 16);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot, bool platform)
 {
     struct vq_packed_tail t;
@@ -88,12 +103,15 @@ VQ_ALWAYS_INLINE struct vq_packed_tail vq_packed_observe(const uint8_t *slot, bo
     return t;
 }
 
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint64_t vq_packed_rest(struct vq_packed_tail t)
 {
     return t.bytes | (uint64_t)t.id << 32 | (uint64_t)t.flags << 48;
 }
 
 /* The first slot of a batch waits for vq_packed_publish and hides the others until then. */
+/*@ requires shared(slot, 16) && (is_first ==> \valid(first));
+  @ assigns slot[8 .. 15], *first; */
 VQ_ALWAYS_INLINE void vq_packed_store(uint8_t *slot, struct vq_packed_tail t,
                                       struct vq_packed_tail *first, bool is_first)
 {
@@ -113,6 +131,8 @@ VQ_ALWAYS_INLINE void vq_packed_store(uint8_t *slot, struct vq_packed_tail t,
 }
 
 /* Makes the first slot, and all that was stored before, visible at once. */
+/*@ requires shared(slot, 16);
+  @ assigns slot[8 .. 15]; */
 VQ_ALWAYS_INLINE void vq_packed_publish(uint8_t *slot, struct vq_packed_tail t)
 {
 #if UINTPTR_MAX > 0xffffffffu
@@ -123,6 +143,8 @@ VQ_ALWAYS_INLINE void vq_packed_publish(uint8_t *slot, struct vq_packed_tail t)
 }
 
 /* Writes a wish to be notified, whole: no half of it is ever seen. */
+/*@ requires shared(area, 4);
+  @ assigns ((uint8_t *)area)[0 .. 3]; */
 VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, uint16_t at)
 {
     uint32_t mode = !wanted     ? (uint32_t)VQ_EVENT_DISABLE
@@ -133,6 +155,7 @@ VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, ui
 
 /* Where a position lies on one line of numbers on which `now` is its slot: another wrap is a
  * round before. */
+/*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_packed_line(uint16_t at, uint16_t now, uint16_t size)
 {
     uint32_t slot = at & VQ_PACKED_SLOT;
@@ -145,6 +168,9 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_line(uint16_t at, uint16_t now, uint16_t siz
  * `before` to `now`? Reserved modes, and the descriptor mode where it was not
  * negotiated, count as a yes: a notification too many harms nobody.
  */
+/*@ requires shared_read(area, 4) && 1 <= size <= 32768;
+  @ requires position_ok(before, size) && position_ok(now, size);
+  @ assigns \nothing; */
 VQ_ALWAYS_INLINE bool vq_packed_wanted(const void *area, bool event_idx, uint16_t before,
                                        uint16_t now, uint16_t size)
 {
