@@ -49,8 +49,22 @@ struct net_sent {
     uint64_t count;
 };
 
+/* What a device says of itself, if it is not the device's own word. */
+struct net_words {
+    struct vq_device_model_ops ops;
+    const struct vq_device_model_ops *real;
+    struct vq_features offered;
+    uint8_t config[VQ_NET_CONFIG_SIZE];
+    uint32_t config_size;
+    bool touched[VQ_NET_CONFIG_SIZE];
+    unsigned writes;
+    struct vq_features chosen;
+};
+
 struct net {
     /* The device's end. */
+    struct net_words words;
+    bool by_words; /* the device says what stands in `words` */
     struct vq_net_device_config device;
     struct vq_net_device dev;
     struct vq_region region;
@@ -122,6 +136,61 @@ static inline void net_prepare(enum net_shape shape)
     n.region = (struct vq_region){NET_ADDRESS, NET_ARENA, net_arena, VQ_READ | VQ_WRITE};
 }
 
+static inline struct vq_features net_say_offered(const struct vq_device_model *model)
+{
+    (void)model;
+    return n.words.offered;
+}
+
+static inline enum vq_error net_hear(struct vq_device_model *model,
+                                     const struct vq_features *chosen)
+{
+    struct vq_features real = n.words.real->offered(model);
+    real = vq_features_and(*chosen, real);
+    n.words.chosen = *chosen;
+    return n.words.real->accept(model, &real);
+}
+
+static inline uint32_t net_say_config_size(const struct vq_device_model *model)
+{
+    (void)model;
+    return n.words.config_size;
+}
+
+static inline void net_say_config(const struct vq_device_model *model, uint32_t offset, void *bytes,
+                                  uint32_t count)
+{
+    (void)model;
+    assert_true(offset + count <= sizeof n.words.config);
+    memset(n.words.touched + offset, 1, count);
+    memcpy(bytes, n.words.config + offset, count);
+}
+
+static inline enum vq_error net_hear_config(struct vq_device_model *model, uint32_t offset,
+                                            const void *bytes, uint32_t count)
+{
+    (void)model;
+    (void)offset;
+    (void)bytes;
+    (void)count;
+    n.words.writes++;
+    return VQ_OK;
+}
+
+/* Between net_prepare and net_open: from now on the device offers and shows what `words` say, at
+ * first what it would say by itself. */
+static inline void net_speak(void)
+{
+    const size_t bytes = vq_net_device_bytes(&n.device);
+
+    assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
+    vq_net_device_set_legacy_order(&n.dev, NET_HOST_BIG || n.loop_config.legacy_big_endian);
+    n.by_words = true;
+    n.words.offered = n.dev.model.ops->offered(&n.dev.model);
+    n.words.config_size = VQ_NET_CONFIG_SIZE;
+    n.dev.model.ops->read_config(&n.dev.model, 0, n.words.config, VQ_NET_CONFIG_SIZE);
+}
+
 static inline enum vq_error net_open(void)
 {
     const uint16_t count =
@@ -134,6 +203,16 @@ static inline enum vq_error net_open(void)
     assert_true(bytes != 0 && bytes <= sizeof net_device_memory);
     assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
     vq_net_device_set_legacy_order(&n.dev, NET_HOST_BIG || n.loop_config.legacy_big_endian);
+    if (n.by_words) {
+        n.words.real = n.dev.model.ops;
+        n.words.ops = *n.dev.model.ops;
+        n.words.ops.offered = net_say_offered;
+        n.words.ops.accept = net_hear;
+        n.words.ops.config_size = net_say_config_size;
+        n.words.ops.read_config = net_say_config;
+        n.words.ops.write_config = net_hear_config;
+        n.dev.model.ops = &n.words.ops;
+    }
     assert_int_equal(vq_memory_init(&n.memory, &n.region, 1), VQ_OK);
     n.loop_config.model = &n.dev.model;
     n.loop_config.memory = &n.memory;
@@ -231,6 +310,27 @@ static inline void net_expect(uint32_t bytes, unsigned seed)
     assert_memory_equal(got, want, bytes);
     vq_net_driver_release(&n.nic, &frame);
     assert_int_equal(vq_net_driver_refill(&n.nic), VQ_OK);
+}
+
+/* One buffer of the driver, taken by hand; `net_hand.segments` says where it is. */
+static struct vq_segment net_hand_segments[32];
+static struct vq_buffer net_hand;
+
+static inline bool net_take(uint16_t index)
+{
+    struct vq_buffer *one = &net_hand;
+
+    net_hand = (struct vq_buffer){.segments = net_hand_segments, .room = 32};
+    return vq_device_pop(&n.dev.queue[index].ring, &one, 1) == 1;
+}
+
+/* ... and given back by hand. */
+static inline void net_give(uint16_t index, uint32_t written)
+{
+    const struct vq_used used = {net_hand.id, written};
+
+    assert_int_equal(vq_device_push(&n.dev.queue[index].ring, &used, 1), VQ_OK);
+    (void)vq_device_publish(&n.dev.queue[index].ring);
 }
 
 /* Nothing is lost: every buffer is free, with the device, or part of a frame. */

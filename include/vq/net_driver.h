@@ -48,8 +48,9 @@
 extern "C" {
 #endif
 
-/* What holds any frame up to an MTU of 1500, a tag and the header (NET-DRV-RXBUF-02). */
-#define VQ_NET_BUFFER_BYTES 1526u
+/* What holds the header and a frame up to an MTU of 1500, with a tag, and without one. */
+#define VQ_NET_BUFFER_BYTES     1530u
+#define VQ_NET_BUFFER_BYTES_MIN 1526u
 
 /* What the device says of itself, checked. */
 struct vq_net_facts {
@@ -67,8 +68,8 @@ struct vq_net_driver_options {
     uint16_t receive_size;   /* the largest rings wanted; powers of two unless they are packed */
     uint16_t transmit_size;  /* ... */
     uint16_t receive_count;  /* buffers for frames that come; 0: receive_size */
-    uint32_t receive_buffer; /* bytes of each, the header included; 0: VQ_NET_BUFFER_BYTES. Below
-                              * that, MRG_RXBUF is needed, and will be required. */
+    uint32_t receive_buffer; /* bytes of each, the header included; 0: VQ_NET_BUFFER_BYTES. Less
+                              * than VQ_NET_BUFFER_BYTES_MIN needs a device with MRG_RXBUF. */
     uint8_t mac[VQ_NET_MAC_BYTES]; /* for a device without one; made a local, individual one */
     struct vq_features without;    /* features not to accept; VERSION_1: be a legacy driver */
     struct vq_features require;    /* features without which to give up */

@@ -179,11 +179,11 @@ enum vq_error vq_net_device_receive(struct vq_net_device *dev, const struct vq_s
     enum vq_error error = VQ_OK;
     uint32_t buffers = 0;
 
-    if (q == NULL)
-        return VQ_ERR_STATE;
     /* NET-DEV-CFG-05 */
-    if (bytes < VQ_NET_ETHERNET_BYTES || bytes > dev->frame_max + VQ_NET_VLAN_BYTES ||
-        (bytes > dev->frame_max && !tagged(frame)))
+    if (q == NULL)
+        error = VQ_ERR_STATE;
+    else if (bytes < VQ_NET_ETHERNET_BYTES || bytes > dev->frame_max + VQ_NET_VLAN_BYTES ||
+             (bytes > dev->frame_max && !tagged(frame)))
         error = VQ_ERR_RANGE;
     else if (!__atomic_load_n(&dev->link_up, __ATOMIC_RELAXED))
         error = VQ_ERR_STATE;

@@ -33,10 +33,10 @@ static uint32_t buffer_of(const struct vq_net_driver_options *o)
     return o->receive_buffer != 0 ? o->receive_buffer : VQ_NET_BUFFER_BYTES;
 }
 
-/* What a frame of this MTU takes, with all that may stand before it. */
+/* What a frame of this MTU takes. */
 static uint32_t room_for(uint32_t mtu)
 {
-    return VQ_NET_HEADER_BYTES + VQ_NET_ETHERNET_BYTES + VQ_NET_VLAN_BYTES + mtu;
+    return VQ_NET_HEADER_BYTES + VQ_NET_ETHERNET_BYTES + mtu;
 }
 
 /* NET-DRV-CFG-08 */
@@ -61,7 +61,7 @@ static enum vq_error choose_net(void *context, struct vq_transport *t, struct vq
 
     const bool mergeable = vq_feature(accepted, VQ_NET_F_MRG_RXBUF);
     /* NET-DRV-RXBUF-02 */
-    if (!mergeable && buffer_of(o) < VQ_NET_BUFFER_BYTES)
+    if (!mergeable && buffer_of(o) < VQ_NET_BUFFER_BYTES_MIN)
         return VQ_ERR_UNSUPPORTED;
     if (vq_feature(accepted, VQ_NET_F_MTU)) {
         uint8_t raw[2];
