@@ -62,8 +62,9 @@ struct vq_transport_ops {
     uint32_t (*config_size)(struct vq_transport *t);
     /* NULL where there is none (legacy). Changes whenever a field did. */
     enum vq_error (*config_generation)(struct vq_transport *t, uint32_t *generation);
-    /* One field or several; fields of more than 32 bits, and several, need not be read at once.
-     * VQ_ERR_RANGE beyond the end, VQ_ERR_UNSUPPORTED where there is no configuration space. */
+    /* One field, or an array of bytes: registers are accessed with the width that `count` says (1,
+     * 2, 4, 8 as two of 4; anything else: byte by byte), and what is wider need not be read at
+     * once. VQ_ERR_RANGE beyond the end, VQ_ERR_UNSUPPORTED without a configuration space. */
     enum vq_error (*read_config)(struct vq_transport *t, uint32_t offset, void *bytes,
                                  uint32_t count);
     enum vq_error (*write_config)(struct vq_transport *t, uint32_t offset, const void *bytes,
@@ -193,7 +194,7 @@ bool vq_transport_needs_reset(struct vq_transport *t);
 enum vq_error vq_transport_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                        uint32_t count);
 
-/* A piece of configuration space. */
+/* A piece of configuration space: one field, or an array of bytes. */
 struct vq_config_span {
     uint16_t offset;
     uint16_t bytes;
