@@ -12,7 +12,8 @@
 static bool fits(struct vq_transport *t, uint32_t offset, uint32_t count)
 {
     uint32_t size = t->ops->config_size(t);
-    return offset <= size && count <= size - offset;
+    /* Where nobody knows the size, sums of offsets must not wrap all the same. */
+    return offset <= UINT16_MAX && count <= UINT16_MAX && offset <= size && count <= size - offset;
 }
 
 /* Pieces to read together; `image` is where offset `base` goes. */

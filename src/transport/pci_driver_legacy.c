@@ -26,20 +26,35 @@ static uint32_t config_at(const struct vq_pci_driver *p)
     return vq_pci_msix_enabled(p) ? VQ_PCI_LEGACY_CONFIG_MSIX : VQ_PCI_LEGACY_CONFIG;
 }
 
-static uint32_t config_size(struct vq_transport *t)
+static uint32_t bytes_from(const struct vq_pci_driver *p, uint32_t at)
 {
-    const struct vq_pci_driver *p = vq_pci_of(t);
-    uint32_t bytes = p->window[0].bytes, at = config_at(p);
+    uint32_t bytes = p->window[0].bytes;
     if (bytes == 0)
         return UINT32_MAX;
     return bytes > at ? bytes - at : 0;
+}
+
+static uint32_t config_size(struct vq_transport *t)
+{
+    const struct vq_pci_driver *p = vq_pci_of(t);
+    return bytes_from(p, config_at(p));
+}
+
+/* Where a field is, 0 beyond the end: it may have moved since somebody asked for the size. */
+static uint32_t field_at(const struct vq_pci_driver *p, uint32_t offset, uint32_t count)
+{
+    uint32_t at = config_at(p), bytes = bytes_from(p, at);
+    return offset <= bytes && count <= bytes - offset ? at + offset : 0;
 }
 
 static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                  uint32_t count)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
-    vq_registers_get(&p->window[0].registers, config_at(p) + offset, bytes, count);
+    uint32_t at = field_at(p, offset, count);
+    if (at == 0)
+        return VQ_ERR_RANGE;
+    vq_registers_get(&p->window[0].registers, at, bytes, count);
     return VQ_OK;
 }
 
@@ -47,7 +62,10 @@ static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const
                                   uint32_t count)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
-    vq_registers_put(&p->window[0].registers, config_at(p) + offset, bytes, count);
+    uint32_t at = field_at(p, offset, count);
+    if (at == 0)
+        return VQ_ERR_RANGE;
+    vq_registers_put(&p->window[0].registers, at, bytes, count);
     return VQ_OK;
 }
 

@@ -660,6 +660,9 @@ static void reads_config(void **state)
     w.log.count = 0;
     assert_int_equal(vq_transport_read_config(w.t, 253, bytes, 4), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_write_config(w.t, 256, bytes, 1), VQ_ERR_RANGE);
+    w.driver.config.registers.bytes = 0; /* nobody knows where it ends */
+    assert_int_equal(vq_transport_write_config(w.t, UINT32_MAX - 0xff, bytes, 4), VQ_ERR_RANGE);
+    assert_int_equal(vq_transport_read_config(w.t, UINT32_MAX - 0xff, bytes, 4), VQ_ERR_RANGE);
     assert_int_equal(w.log.count, 0);
 }
 
