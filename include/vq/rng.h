@@ -6,6 +6,8 @@
 #ifndef VQ_RNG_H
 #define VQ_RNG_H
 
-#define VQ_RNG_DEVICE_ID 4u
+enum {
+    VQ_RNG_DEVICE_ID = 4,
+};
 
 #endif
