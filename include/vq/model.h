@@ -40,6 +40,8 @@ struct vq_position {
 struct vq_device_model_ops {
     const char *name;   /* "block" */
     uint16_t device_id; /* virtio 1.4, section 5 */
+    /* write_config is wanted before features are settled too, whatever the interface. */
+    bool early_config;
 
     /* What the device offers; constant for its life. */
     struct vq_features (*offered)(const struct vq_device_model *model);
@@ -73,7 +75,8 @@ struct vq_device_model_ops {
     int (*queue_wait_fd)(const struct vq_device_model *model, uint16_t index);
     /* Why queue_run says VQ_RUN_BROKEN; VQ_NOT_BROKEN while the queue is well or stopped. */
     enum vq_broken (*queue_broken)(const struct vq_device_model *model, uint16_t index);
-    /* Buffers taken and not yet given back. */
+    /* Buffers taken and not yet given back; at least 1 too while something waits that no
+     * notification will tell of (input for the driver): run the queue again. */
     uint16_t (*queue_in_flight)(const struct vq_device_model *model, uint16_t index);
     /* Takes no more, waits for what is in flight, gives all of it back and says where the queue
      * stands. Returns enum vq_run bits for a last signal. */

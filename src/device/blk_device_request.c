@@ -9,6 +9,7 @@
  */
 #include "../ring/barrier.h"
 #include "blk_device.h"
+#include "model_parts.h"
 
 /* Begin functions return a status, or this when r->io is set up. */
 #define VQ_BLK_PENDING 0x100u
@@ -24,28 +25,6 @@ static bool vq_blk_inside(const struct vq_blk_queue *q, uint64_t sector, uint64_
     return sectors <= capacity && sector <= capacity - sectors;
 }
 
-/* Copies `bytes` from `skip` on; the caller knows that they are there. */
-static void vq_blk_gather(const struct vq_segment *s, uint64_t skip, void *to, size_t bytes)
-{
-    uint8_t *out = to;
-
-    while (skip >= s->bytes) {
-        skip -= s->bytes;
-        s++;
-    }
-    while (bytes != 0) {
-        size_t n = s->bytes - (size_t)skip;
-
-        if (n > bytes)
-            n = bytes;
-        vq_fetch(out, (const uint8_t *)s->base + (size_t)skip, n);
-        out += n;
-        bytes -= n;
-        skip = 0;
-        s++;
-    }
-}
-
 static struct vq_blk_header vq_blk_load_header(const struct vq_blk_queue *q,
                                                const struct vq_segment *s)
 {
@@ -54,7 +33,7 @@ static struct vq_blk_header vq_blk_load_header(const struct vq_blk_queue *q,
     const uint8_t *at = s->base;
 
     if (s->bytes < VQ_BLK_HEADER_BYTES || (uintptr_t)at % sizeof(uint64_t) != 0) {
-        vq_blk_gather(s, 0, copy, sizeof copy);
+        vq_model_gather(s, 0, copy, sizeof copy);
         at = (const uint8_t *)copy;
     }
     return (struct vq_blk_header){
@@ -143,8 +122,8 @@ static unsigned vq_blk_load_range(const struct vq_blk_queue *q, const struct vq_
     uint64_t copy[2];
     const uint8_t *at = (const uint8_t *)copy;
 
-    vq_blk_gather(r->buffer.segments, VQ_BLK_HEADER_BYTES + (uint64_t)index * VQ_BLK_RANGE_BYTES,
-                  copy, sizeof copy);
+    vq_model_gather(r->buffer.segments, VQ_BLK_HEADER_BYTES + (uint64_t)index * VQ_BLK_RANGE_BYTES,
+                    copy, sizeof copy);
     /* Little-endian for legacy drivers too, as they all write it. */
     range->sector = vq_load64(at, false);
     range->sectors = vq_load32(at + offsetof(struct vq_blk_range, sectors), false);

@@ -1,6 +1,7 @@
 /*
  * What every device's end does alike: the ring's features in its offer, the look at
- * the driver's choice, and the window through which configuration space is read.
+ * the driver's choice, the window through which configuration space is read, and
+ * bytes of a buffer however it is cut.
  *
  * The choice, offsets and counts come from a driver. Nothing here keeps state.
  */
@@ -67,6 +68,47 @@ static inline void vq_model_read(const uint8_t *shown, uint32_t size, uint32_t o
 
     for (uint32_t i = 0; i < count; i++)
         out[i] = offset < size && i < size - offset ? shown[offset + i] : 0;
+}
+
+/* Copies `bytes` of a buffer's segments from `skip` on, each fetched once; the caller knows that
+ * they are there. */
+static inline void vq_model_gather(const struct vq_segment *s, uint64_t skip, void *to,
+                                   size_t bytes)
+{
+    uint8_t *out = (uint8_t *)to;
+
+    while (bytes != 0 && skip >= s->bytes) {
+        skip -= s->bytes;
+        s++;
+    }
+    while (bytes != 0) {
+        size_t n = s->bytes - (size_t)skip;
+
+        if (n > bytes)
+            n = bytes;
+        vq_fetch(out, (const uint8_t *)s->base + (size_t)skip, n);
+        out += n;
+        bytes -= n;
+        skip = 0;
+        s++;
+    }
+}
+
+/* The same the other way. */
+static inline void vq_model_scatter(const struct vq_segment *s, uint64_t skip, const void *from,
+                                    size_t bytes)
+{
+    const uint8_t *in = (const uint8_t *)from;
+
+    while (bytes != 0 && skip >= s->bytes) {
+        skip -= s->bytes;
+        s++;
+    }
+    for (; bytes != 0; s++) {
+        for (size_t i = (size_t)skip; i < s->bytes && bytes != 0; i++, bytes--)
+            ((uint8_t *)s->base)[i] = *in++;
+        skip = 0;
+    }
 }
 
 #endif

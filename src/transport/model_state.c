@@ -260,9 +260,11 @@ enum vq_error vq_model_write_config(struct vq_model_state *s, uint32_t offset, c
 {
     uint32_t size = vq_model_config_size(s);
 
-    /* INIT-DEV-SUSP-02; legacy drivers may come early (INIT-DEV-LEG-01). */
+    /* INIT-DEV-SUSP-02; legacy drivers may come early (INIT-DEV-LEG-01), and where a device wants
+     * it so all of them (CON-DEV-INIT-01). */
     if (s->resetting || s->suspending || (s->status & VQ_STATUS_SUSPEND) != 0 ||
-        ((s->status & VQ_STATUS_FEATURES_OK) == 0 && !vq_model_legacy(s)))
+        ((s->status & VQ_STATUS_FEATURES_OK) == 0 && !vq_model_legacy(s) &&
+         !vq_model_of(s)->ops->early_config))
         return VQ_ERR_STATE;
     if (offset > size || count > size - offset)
         return VQ_ERR_RANGE;
