@@ -105,8 +105,8 @@ static const struct other {
 };
 
 /* Is this request one that the device must take? `total`: bytes of the caller's data. */
-static enum vq_error check(const struct vq_blk_driver_queue *q,
-                           const struct vq_blk_driver_request *r, uint32_t *total)
+static enum vq_error request_check(const struct vq_blk_driver_queue *q,
+                                   const struct vq_blk_driver_request *r, uint32_t *total)
 {
     *total = 0;
     if (r->type == VQ_BLK_T_IN || r->type == VQ_BLK_T_OUT)
@@ -123,8 +123,8 @@ static bool places(uint32_t type)
 }
 
 /* Fills header, range and status of a slot. */
-static void fill(const struct vq_blk_driver_queue *q, uint8_t *slot,
-                 const struct vq_blk_driver_request *r)
+static void request_fill(const struct vq_blk_driver_queue *q, uint8_t *slot,
+                         const struct vq_blk_driver_request *r)
 {
     bool big = q->driver->big_endian;
     uint8_t *header = slot + VQ_BLK_SLOT_HEADER;
@@ -148,7 +148,7 @@ enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
                                     const struct vq_blk_driver_request *r)
 {
     uint32_t total;
-    enum vq_error error = check(q, r, &total);
+    enum vq_error error = request_check(q, r, &total);
     if (error != VQ_OK)
         return error;
     if (q->driver->transport->suspended)
@@ -159,7 +159,7 @@ enum vq_error vq_blk_driver_prepare(struct vq_blk_driver_queue *q,
 
     uint8_t *slot = q->shared + (size_t)index * VQ_BLK_SLOT_BYTES;
     uint64_t address = q->address + (uint32_t)index * VQ_BLK_SLOT_BYTES;
-    fill(q, slot, r);
+    request_fill(q, slot, r);
 
     struct vq_element *e = q->elements;
     unsigned n = 0;

@@ -16,7 +16,7 @@ static uint16_t segments_of(const struct vq_blk_driver_options *o)
     return o->segments != 0 ? o->segments : 1;
 }
 
-static bool indirect(const struct vq_blk_driver_options *o)
+static bool blk_indirect(const struct vq_blk_driver_options *o)
 {
     return VQ_WITH_INDIRECT && !vq_feature(&o->without, VQ_F_INDIRECT_DESC);
 }
@@ -41,11 +41,11 @@ static enum vq_error map_memory(const struct vq_blk_driver_options *o, struct me
         return VQ_ERR_INVALID;
 
 #if SIZE_MAX <= 0xffffffffu
-    if (indirect(o) && size * (segments + VQ_BLK_FRAME) > SIZE_MAX / 2 / 16)
+    if (blk_indirect(o) && size * (segments + VQ_BLK_FRAME) > SIZE_MAX / 2 / 16)
         return VQ_ERR_INVALID;
 #endif
     map->tables = depth * VQ_BLK_SLOT_BYTES;
-    map->ring = map->tables + (indirect(o) ? size * (segments + VQ_BLK_FRAME) * 16 : 0);
+    map->ring = map->tables + (blk_indirect(o) ? size * (segments + VQ_BLK_FRAME) * 16 : 0);
     map->shared = map->ring;
     if (!o->rings_apart)
         map->shared += VQ_SPLIT_BYTES(size);
@@ -119,7 +119,7 @@ static enum vq_error open_queue(struct vq_blk_driver *driver, uint16_t index)
         .strict = o->strict,
         .memory = &rings,
         .slots = (struct vq_driver_slot *)(void *)(private_memory + map.ring_slots),
-        .indirect_tables = indirect(o) ? shared + map.tables : NULL,
+        .indirect_tables = blk_indirect(o) ? shared + map.tables : NULL,
         .indirect_address = memory->address + map.tables,
         .indirect_entries = (uint16_t)(segments_of(o) + VQ_BLK_FRAME),
     };
@@ -140,13 +140,13 @@ static enum vq_error open_queue(struct vq_blk_driver *driver, uint16_t index)
     return VQ_OK;
 }
 
-static enum vq_error choose(void *context, struct vq_transport *t, struct vq_features *accepted)
+static enum vq_error blk_choose(void *context, struct vq_transport *t, struct vq_features *accepted)
 {
     (void)context;
     return vq_blk_facts_choose(t, accepted);
 }
 
-static enum vq_error setup(void *context, struct vq_transport *t)
+static enum vq_error blk_setup(void *context, struct vq_transport *t)
 {
     struct vq_blk_driver *driver = context;
     const struct vq_blk_driver_options *o = driver->options;
@@ -169,7 +169,7 @@ static enum vq_error setup(void *context, struct vq_transport *t)
     return VQ_OK;
 }
 
-static struct vq_features wanted(const struct vq_blk_driver_options *o)
+static struct vq_features blk_wanted(const struct vq_blk_driver_options *o)
 {
     static const uint8_t bits[] = {
         VQ_BLK_F_SIZE_MAX, VQ_BLK_F_SEG_MAX, VQ_BLK_F_GEOMETRY,     VQ_BLK_F_RO,
@@ -194,11 +194,11 @@ enum vq_error vq_blk_driver_open(struct vq_blk_driver *driver, struct vq_transpo
         .options = options,
     };
     struct vq_plan plan = {
-        .wanted = wanted(options),
+        .wanted = blk_wanted(options),
         .required = options->require,
         .patience = options->patience,
-        .choose = choose,
-        .setup = setup,
+        .choose = blk_choose,
+        .setup = blk_setup,
         .context = driver,
     };
     enum vq_error error = vq_transport_init_device(transport, &plan, result);

@@ -10,7 +10,7 @@ static const struct field {
     uint8_t bit;
     uint8_t offset;
     uint8_t bytes;
-} fields[] = {
+} blk_fields[] = {
     {VQ_BLK_F_SIZE_MAX, VQ_BLK_CONFIG_SIZE_MAX, 4},
     {VQ_BLK_F_SEG_MAX, VQ_BLK_CONFIG_SEG_MAX, 4},
     {VQ_BLK_F_GEOMETRY, VQ_BLK_CONFIG_CYLINDERS, 2},
@@ -31,14 +31,14 @@ static const struct field {
     {VQ_BLK_F_WRITE_ZEROES, VQ_BLK_CONFIG_WRITE_ZEROES_MAY_UNMAP, 1},
 };
 
-#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define BLK_FIELDS (sizeof(blk_fields) / sizeof(blk_fields[0]))
 
 enum vq_error vq_blk_facts_choose(struct vq_transport *t, struct vq_features *accepted)
 {
     uint32_t size = t->ops->config_size(t);
-    for (size_t i = 0; i < FIELDS; i++)
-        if ((uint32_t)fields[i].offset + fields[i].bytes > size)
-            vq_feature_clear(accepted, fields[i].bit);
+    for (size_t i = 0; i < BLK_FIELDS; i++)
+        if ((uint32_t)blk_fields[i].offset + blk_fields[i].bytes > size)
+            vq_feature_clear(accepted, blk_fields[i].bit);
 
     /* A zoned disk that must be written zone by zone is not for this driver (BLK-DRV-INIT-08). */
     if (vq_feature(&t->offered, VQ_BLK_F_ZONED) && vq_feature(&t->offered, VQ_F_VERSION_1) &&
@@ -66,11 +66,11 @@ static bool block_size_valid(uint32_t bytes)
 
 enum vq_error vq_blk_facts_read(struct vq_transport *t, struct vq_blk_facts *facts)
 {
-    struct vq_config_span spans[FIELDS + 1] = {{VQ_BLK_CONFIG_CAPACITY, 8}};
+    struct vq_config_span spans[BLK_FIELDS + 1] = {{VQ_BLK_CONFIG_CAPACITY, 8}};
     size_t count = 1;
-    for (size_t i = 0; i < FIELDS; i++)
-        if (vq_feature(&t->accepted, fields[i].bit))
-            spans[count++] = (struct vq_config_span){fields[i].offset, fields[i].bytes};
+    for (size_t i = 0; i < BLK_FIELDS; i++)
+        if (vq_feature(&t->accepted, blk_fields[i].bit))
+            spans[count++] = (struct vq_config_span){blk_fields[i].offset, blk_fields[i].bytes};
 
     uint8_t image[VQ_BLK_CONFIG_SIZE] = {0};
     enum vq_error error = vq_transport_read_config_spans(t, spans, count, image);

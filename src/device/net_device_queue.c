@@ -9,7 +9,7 @@
 
 #include "../ring/barrier.h"
 
-static struct vq_queue_end *running(struct vq_net_device *dev, uint16_t index)
+static struct vq_queue_end *net_running(struct vq_net_device *dev, uint16_t index)
 {
     return index < VQ_NET_QUEUES && dev->queue[index].running ? &dev->queue[index] : NULL;
 }
@@ -126,8 +126,8 @@ static uint32_t gather(struct vq_net_device *dev, uint64_t need)
     return 0;
 }
 
-static void fill(struct vq_net_device *dev, const struct vq_segment *frame, uint64_t bytes,
-                 uint32_t buffers)
+static void fill_frame(struct vq_net_device *dev, const struct vq_segment *frame, uint64_t bytes,
+                       uint32_t buffers)
 {
     /* No offload: all zero but the count, which legacy headers have with MRG_RXBUF only. */
     uint8_t header[VQ_NET_HEADER_BYTES] = {0};
@@ -174,7 +174,7 @@ static bool tagged(const struct vq_segment *frame)
 enum vq_error vq_net_device_receive(struct vq_net_device *dev, const struct vq_segment *frame,
                                     size_t count)
 {
-    struct vq_queue_end *q = running(dev, VQ_NET_QUEUE_RECEIVE);
+    struct vq_queue_end *q = net_running(dev, VQ_NET_QUEUE_RECEIVE);
     const uint64_t bytes = frame_bytes(frame, count);
     enum vq_error error = VQ_OK;
     uint32_t buffers = 0;
@@ -193,7 +193,7 @@ enum vq_error vq_net_device_receive(struct vq_net_device *dev, const struct vq_s
         dev->counts.received_dropped++;
         return error;
     }
-    fill(dev, frame, bytes, buffers);
+    fill_frame(dev, frame, bytes, buffers);
     (void)vq_device_push(&q->ring, dev->used, buffers);
     dev->first = (uint16_t)stock_index(dev, buffers);
     dev->count = (uint16_t)(dev->count - buffers);
@@ -265,7 +265,7 @@ static bool run_transmit(struct vq_net_device *dev, struct vq_queue_end *q)
 unsigned vq_net_queue_run(struct vq_device_model *model, uint16_t index)
 {
     struct vq_net_device *dev = vq_net_device_of(model);
-    struct vq_queue_end *q = running(dev, index);
+    struct vq_queue_end *q = net_running(dev, index);
     bool progress;
 
     if (q == NULL)
@@ -285,7 +285,7 @@ unsigned vq_net_queue_run(struct vq_device_model *model, uint16_t index)
 /* Nobody waits for receive buffers: a frame that finds none is dropped. */
 bool vq_net_queue_arm(struct vq_device_model *model, uint16_t index)
 {
-    struct vq_queue_end *q = running(vq_net_device_of(model), index);
+    struct vq_queue_end *q = net_running(vq_net_device_of(model), index);
 
     if (q == NULL)
         return false;
@@ -297,7 +297,7 @@ bool vq_net_queue_arm(struct vq_device_model *model, uint16_t index)
 
 void vq_net_queue_disarm(struct vq_device_model *model, uint16_t index)
 {
-    struct vq_queue_end *q = running(vq_net_device_of(model), index);
+    struct vq_queue_end *q = net_running(vq_net_device_of(model), index);
 
     if (q != NULL)
         vq_queue_end_disarm(q);
@@ -330,7 +330,7 @@ unsigned vq_net_queue_stop(struct vq_device_model *model, uint16_t index,
                            struct vq_position *position)
 {
     struct vq_net_device *dev = vq_net_device_of(model);
-    struct vq_queue_end *q = running(dev, index);
+    struct vq_queue_end *q = net_running(dev, index);
     bool progress = false;
 
     *position = (struct vq_position){0, 0};

@@ -11,7 +11,7 @@ struct named_bit {
     const char *name;
 };
 
-static const struct named_bit common[] = {
+static const struct named_bit common_names[] = {
     {VQ_F_NOTIFY_ON_EMPTY, "notify_on_empty"},
     {VQ_F_ANY_LAYOUT, "any_layout"},
     {VQ_F_INDIRECT_DESC, "indirect_desc"},
@@ -57,7 +57,7 @@ struct table {
 #define ROWS(table) (uint16_t)(sizeof(table) / sizeof((table)[0]))
 
 static const struct table types[] = {
-    {0, ROWS(common), common},
+    {0, ROWS(common_names), common_names},
     {VQ_BLK_DEVICE_ID, ROWS(block), block},
 };
 

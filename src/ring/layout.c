@@ -5,15 +5,10 @@
  * instead of knowing a formula. It trusts nothing about its arguments and must never
  * give a layout for a size that the format does not allow.
  */
-#include <vq/layout.h>
+#include "place.h"
 
 #define LEGACY_ALIGN_MIN 4u                  /* the used ring has 32-bit fields */
 #define LEGACY_ALIGN_MAX (UINT32_C(1) << 30) /* twice that still is a 32-bit total */
-
-static bool power_of_two(uint32_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
 
 enum vq_error vq_layout_init(struct vq_layout *layout, enum vq_format format, uint32_t size,
                              uint32_t align)
@@ -21,12 +16,13 @@ enum vq_error vq_layout_init(struct vq_layout *layout, enum vq_format format, ui
     if (format != VQ_FORMAT_SPLIT && format != VQ_FORMAT_LEGACY && format != VQ_FORMAT_PACKED)
         return VQ_ERR_INVALID;
     /* SPLIT-DRV-ALIGN-04, PACKED-DRV-ALIGN-04 */
-    if (size == 0 || size > VQ_SIZE_MAX || (format != VQ_FORMAT_PACKED && !power_of_two(size)))
+    if (size == 0 || size > VQ_SIZE_MAX ||
+        (format != VQ_FORMAT_PACKED && !place_power_of_two(size)))
         return VQ_ERR_SIZE;
     if (format == VQ_FORMAT_LEGACY) {
         if (align == 0)
             align = VQ_LEGACY_ALIGN_DEFAULT;
-        if (!power_of_two(align) || align < LEGACY_ALIGN_MIN || align > LEGACY_ALIGN_MAX)
+        if (!place_power_of_two(align) || align < LEGACY_ALIGN_MIN || align > LEGACY_ALIGN_MAX)
             return VQ_ERR_ALIGN;
     }
 

@@ -101,8 +101,8 @@ struct choice {
 };
 
 /* Tries every choice of one candidate for each set; keeps the one that touches least. */
-static void choose(const struct candidates *const c[VQ_PARTS], const uint8_t set[VQ_PARTS],
-                   struct choice *best)
+static void place_choose(const struct candidates *const c[VQ_PARTS], const uint8_t set[VQ_PARTS],
+                         struct choice *best)
 {
     unsigned n[VQ_PARTS];
     for (unsigned k = 0; k < VQ_PARTS; k++) {
@@ -146,7 +146,7 @@ bool vq_place_solve(const struct place_problem *p, unsigned set, uint64_t addres
             sets[k] = (uint8_t)(partitions[i][k] & set);
             c[k] = &candidates[sets[k]];
         }
-        choose(c, sets, &best);
+        place_choose(c, sets, &best);
     }
     if (!best.found)
         return false;

@@ -32,6 +32,11 @@ struct place_problem {
 
 #define PLACE_EVERYWHERE ((struct place_window){0, UINT64_MAX, UINT64_MAX})
 
+static inline bool place_power_of_two(uint32_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
 static inline uint64_t place_add(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;

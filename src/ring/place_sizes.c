@@ -11,11 +11,6 @@
 
 #define ALIGN_MAX (UINT32_C(1) << 30)
 
-static bool power_of_two(uint32_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
@@ -124,14 +119,14 @@ static enum vq_error sizes_allowed(const struct vq_constraints *c, uint32_t want
     return min <= max ? VQ_OK : VQ_ERR_SIZE;
 }
 
-static enum vq_error check(const struct vq_constraints *c)
+static enum vq_error place_check(const struct vq_constraints *c)
 {
     bool legacy = c->format == VQ_FORMAT_LEGACY;
     struct vq_layout layout;
     enum vq_error error = vq_layout_init(&layout, c->format, 1, c->align);
     if (error != VQ_OK)
         return error;
-    if (!legacy && c->align != 0 && (!power_of_two(c->align) || c->align > ALIGN_MAX))
+    if (!legacy && c->align != 0 && (!place_power_of_two(c->align) || c->align > ALIGN_MAX))
         return VQ_ERR_ALIGN;
     if (c->address_bits > 64 || c->pfn_bits > 32 || c->page_shift > 30)
         return VQ_ERR_INVALID;
@@ -164,7 +159,7 @@ enum vq_error vq_place_sizes(struct place_problem *p, const struct vq_constraint
 {
     struct sizes sizes;
     *why = (struct vq_refusal){VQ_LIMIT_CONSTRAINTS, c->format, VQ_PARTS, 0, 0, 0, 0, 0, 0};
-    enum vq_error error = check(c);
+    enum vq_error error = place_check(c);
     if (error != VQ_OK)
         return error;
     error = sizes_allowed(c, wanted, &sizes);

@@ -17,7 +17,7 @@ static void put_char(struct line *line, char c)
     line->length++;
 }
 
-static void put(struct line *line, const char *words)
+static void refusal_put(struct line *line, const char *words)
 {
     while (*words != '\0')
         put_char(line, *words++);
@@ -76,69 +76,70 @@ static const char *const format_names[] = {
 
 static void put_need(struct line *line, const struct vq_refusal *why)
 {
-    put(line, "the ");
-    put(line, piece_names[why->format][why->part]);
-    put(line, " of a ");
-    put(line, format_names[why->format]);
-    put(line, " queue of ");
+    refusal_put(line, "the ");
+    refusal_put(line, piece_names[why->format][why->part]);
+    refusal_put(line, " of a ");
+    refusal_put(line, format_names[why->format]);
+    refusal_put(line, " queue of ");
     put_number(line, why->size);
-    put(line, " needs ");
+    refusal_put(line, " needs ");
     put_number(line, why->bytes);
-    put(line, " bytes in one piece at a multiple of ");
+    refusal_put(line, " bytes in one piece at a multiple of ");
     put_number(line, why->align);
 }
 
 static void put_holes(struct line *line, const struct vq_refusal *why)
 {
-    put(line, "the largest usable hole has ");
+    refusal_put(line, "the largest usable hole has ");
     put_number(line, why->largest);
-    put(line, " of ");
+    refusal_put(line, " of ");
     put_number(line, why->free);
-    put(line, " free bytes");
+    refusal_put(line, " free bytes");
 }
 
 static void put_bits(struct line *line, const struct vq_refusal *why)
 {
     put_number(line, why->bits);
-    put(line, " bits");
+    refusal_put(line, " bits");
 }
 
 size_t vq_refusal_text(const struct vq_refusal *why, char *text, size_t room)
 {
     struct line line = {text, room, 0};
     if (why->limit == VQ_LIMIT_NONE) {
-        put(&line, "it fits");
+        refusal_put(&line, "it fits");
     } else if ((unsigned)why->format > VQ_FORMAT_PACKED || (unsigned)why->part > VQ_PARTS ||
                why->limit == VQ_LIMIT_CONSTRAINTS) {
-        put(&line, "the constraints make no sense");
+        refusal_put(&line, "the constraints make no sense");
     } else if (why->limit == VQ_LIMIT_SIZE) {
-        put(&line, "no ");
-        put(&line, format_names[why->format]);
-        put(&line, " queue size suits both ends: ");
+        refusal_put(&line, "no ");
+        refusal_put(&line, format_names[why->format]);
+        refusal_put(&line, " queue size suits both ends: ");
         put_number(&line, why->size);
-        put(&line, " or more was asked for");
+        refusal_put(&line, " or more was asked for");
     } else if (why->limit == VQ_LIMIT_OVERLAP) {
-        put(&line, "fragments overlap");
+        refusal_put(&line, "fragments overlap");
     } else {
         put_need(&line, why);
-        put(&line, "; ");
+        refusal_put(&line, "; ");
         if (why->limit == VQ_LIMIT_ALIGN)
-            put(&line, "a fragment is long enough but not from an aligned address on: ");
+            refusal_put(&line, "a fragment is long enough but not from an aligned address on: ");
         if (why->limit == VQ_LIMIT_TOGETHER)
-            put(&line, "each part fits alone, but beside the others ");
+            refusal_put(&line, "each part fits alone, but beside the others ");
         if (why->limit == VQ_LIMIT_ADDRESS) {
-            put(&line, "it would fit beyond the device's addresses of ");
+            refusal_put(&line, "it would fit beyond the device's addresses of ");
             put_bits(&line, why);
-            put(&line, ", within them ");
+            refusal_put(&line, ", within them ");
         }
         if (why->limit == VQ_LIMIT_PFN) {
-            put(&line, "it would fit where no page-frame number but 0 reaches (addresses of ");
+            refusal_put(&line,
+                        "it would fit where no page-frame number but 0 reaches (addresses of ");
             put_bits(&line, why);
-            put(&line, "), within reach ");
+            refusal_put(&line, "), within reach ");
         }
         put_holes(&line, why);
         if (why->limit == VQ_LIMIT_CONTIGUOUS)
-            put(&line, "; its parts would fit apart, if the transport allowed it");
+            refusal_put(&line, "; its parts would fit apart, if the transport allowed it");
     }
     if (room != 0)
         text[line.length < room ? line.length : room - 1] = '\0';

@@ -8,7 +8,7 @@
  */
 #include <vq/transport.h>
 
-#define PATIENCE 1000000u
+#define STATUS_READS 1000000u
 
 struct vq_features vq_transport_common_features(void)
 {
@@ -38,7 +38,7 @@ bool vq_transport_big_endian(const struct vq_transport *t)
     return t->legacy_big_endian && vq_transport_legacy(t);
 }
 
-static enum vq_error set_status(struct vq_transport *t, uint8_t bits)
+static enum vq_error raise_status(struct vq_transport *t, uint8_t bits)
 {
     t->status |= bits;
     return t->ops->set_status(t, t->status);
@@ -49,7 +49,7 @@ static enum vq_error await_status(struct vq_transport *t, uint8_t mask, uint8_t 
                                   uint32_t patience)
 {
     if (patience == 0)
-        patience = PATIENCE;
+        patience = STATUS_READS;
     while (patience-- != 0) {
         uint8_t status = 0;
         enum vq_error error = t->ops->get_status(t, &status);
@@ -78,7 +78,7 @@ enum vq_error vq_transport_reset(struct vq_transport *t, uint32_t patience)
 
 void vq_transport_fail(struct vq_transport *t)
 {
-    (void)set_status(t, VQ_STATUS_FAILED);
+    (void)raise_status(t, VQ_STATUS_FAILED);
 }
 
 bool vq_transport_needs_reset(struct vq_transport *t)
@@ -163,7 +163,7 @@ static enum vq_error negotiate(struct vq_transport *t, const struct vq_plan *pla
         return VQ_OK;
 
     result->step = VQ_INIT_FEATURES_OK;
-    error = set_status(t, VQ_STATUS_FEATURES_OK);
+    error = raise_status(t, VQ_STATUS_FEATURES_OK);
     if (error != VQ_OK)
         return error;
     uint8_t status = 0;
@@ -183,9 +183,9 @@ static enum vq_error handshake(struct vq_transport *t, const struct vq_plan *pla
         return error;
 
     result->step = VQ_INIT_STATUS;
-    error = set_status(t, VQ_STATUS_ACKNOWLEDGE);
+    error = raise_status(t, VQ_STATUS_ACKNOWLEDGE);
     if (error == VQ_OK)
-        error = set_status(t, VQ_STATUS_DRIVER);
+        error = raise_status(t, VQ_STATUS_DRIVER);
     if (error == VQ_OK)
         error = negotiate(t, plan, result);
     if (error != VQ_OK)
@@ -199,7 +199,7 @@ static enum vq_error handshake(struct vq_transport *t, const struct vq_plan *pla
     }
 
     result->step = VQ_INIT_DRIVER_OK;
-    error = set_status(t, VQ_STATUS_DRIVER_OK);
+    error = raise_status(t, VQ_STATUS_DRIVER_OK);
     if (error != VQ_OK)
         return error;
     if (vq_transport_needs_reset(t))
@@ -256,7 +256,7 @@ enum vq_error vq_transport_queue_reset(struct vq_transport *t, uint16_t index)
     return t->ops->queue_reset(t, index);
 }
 
-static bool running(const struct vq_transport *t)
+static bool is_running(const struct vq_transport *t)
 {
     return (t->status & (VQ_STATUS_DRIVER_OK | VQ_STATUS_FAILED)) == VQ_STATUS_DRIVER_OK &&
            !t->suspended;
@@ -264,7 +264,7 @@ static bool running(const struct vq_transport *t)
 
 enum vq_error vq_transport_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
-    if (!running(t))
+    if (!is_running(t))
         return VQ_ERR_STATE;
     return t->ops->notify(t, index, data);
 }
@@ -283,11 +283,11 @@ enum vq_error vq_transport_suspend(struct vq_transport *t, uint32_t patience)
 {
     if (!vq_feature(&t->accepted, VQ_F_SUSPEND))
         return VQ_ERR_UNSUPPORTED;
-    if (!running(t))
+    if (!is_running(t))
         return VQ_ERR_STATE;
     /* From here on nothing is notified or written, even if the device never answers. */
     t->suspended = true;
-    enum vq_error error = set_status(t, VQ_STATUS_SUSPEND);
+    enum vq_error error = raise_status(t, VQ_STATUS_SUSPEND);
     if (error != VQ_OK)
         return error;
     error = await_status(t, VQ_STATUS_SUSPEND | VQ_STATUS_DRIVER_OK, VQ_STATUS_SUSPEND, patience);
@@ -300,7 +300,7 @@ enum vq_error vq_transport_resume(struct vq_transport *t, uint32_t patience)
 {
     if (!t->suspended)
         return VQ_ERR_STATE;
-    enum vq_error error = set_status(t, VQ_STATUS_DRIVER_OK);
+    enum vq_error error = raise_status(t, VQ_STATUS_DRIVER_OK);
     if (error != VQ_OK)
         return error;
     error = await_status(t, VQ_STATUS_SUSPEND | VQ_STATUS_DRIVER_OK, VQ_STATUS_DRIVER_OK, patience);

@@ -19,25 +19,25 @@ static struct vq_model_state *state_of(struct vq_transport *t)
     return &loop_of(t)->state;
 }
 
-static enum vq_error get_status(struct vq_transport *t, uint8_t *status)
+static enum vq_error loop_get_status(struct vq_transport *t, uint8_t *status)
 {
     *status = vq_model_status(state_of(t));
     return VQ_OK;
 }
 
-static enum vq_error set_status(struct vq_transport *t, uint8_t status)
+static enum vq_error loop_set_status(struct vq_transport *t, uint8_t status)
 {
     vq_model_set_status(state_of(t), status);
     return VQ_OK;
 }
 
-static enum vq_error get_features(struct vq_transport *t, struct vq_features *offered)
+static enum vq_error loop_get_features(struct vq_transport *t, struct vq_features *offered)
 {
     *offered = vq_model_offered(state_of(t));
     return VQ_OK;
 }
 
-static enum vq_error set_features(struct vq_transport *t, const struct vq_features *accepted)
+static enum vq_error loop_set_features(struct vq_transport *t, const struct vq_features *accepted)
 {
     enum vq_error error = VQ_OK;
     for (uint32_t i = 0; i < VQ_FEATURE_WORDS && error == VQ_OK; i++)
@@ -45,32 +45,32 @@ static enum vq_error set_features(struct vq_transport *t, const struct vq_featur
     return error;
 }
 
-static uint32_t config_size(struct vq_transport *t)
+static uint32_t loop_config_size(struct vq_transport *t)
 {
     return vq_model_config_size(state_of(t));
 }
 
-static enum vq_error config_generation(struct vq_transport *t, uint32_t *generation)
+static enum vq_error loop_config_generation(struct vq_transport *t, uint32_t *generation)
 {
     *generation = vq_model_generation(state_of(t));
     return VQ_OK;
 }
 
-static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
-                                 uint32_t count)
+static enum vq_error loop_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
+                                      uint32_t count)
 {
     vq_model_read_config(state_of(t), offset, bytes, count);
     return VQ_OK;
 }
 
-static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
-                                  uint32_t count)
+static enum vq_error loop_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
+                                       uint32_t count)
 {
     return vq_model_write_config(state_of(t), offset, bytes, count);
 }
 
-static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
-                                       struct vq_constraints *constraints)
+static enum vq_error loop_queue_constraints(struct vq_transport *t, uint16_t index,
+                                            struct vq_constraints *constraints)
 {
     uint16_t max = vq_model_queue_size_max(state_of(t), index);
     if (max == 0)
@@ -81,11 +81,11 @@ static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
     return VQ_OK;
 }
 
-static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
-                                  const struct vq_place *place)
+static enum vq_error loop_queue_enable(struct vq_transport *t, uint16_t index,
+                                       const struct vq_place *place)
 {
     struct vq_constraints constraints;
-    enum vq_error error = queue_constraints(t, index, &constraints);
+    enum vq_error error = loop_queue_constraints(t, index, &constraints);
     if (error != VQ_OK)
         return error;
     if (place->layout.size > constraints.size_max ||
@@ -101,7 +101,7 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
     return vq_model_queue_enable(state_of(t), index);
 }
 
-static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
+static enum vq_error loop_queue_reset(struct vq_transport *t, uint16_t index)
 {
     if (vq_model_queue(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
@@ -109,7 +109,7 @@ static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
     return VQ_OK;
 }
 
-static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t data)
+static enum vq_error loop_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
     if (vq_model_queue(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
@@ -131,7 +131,7 @@ static bool take_signal(struct vq_loopback *loop, uint16_t index)
 }
 
 /* Sleeping would be for ever: the device works only when it is run. So it is run here. */
-static enum vq_error wait(struct vq_transport *t, uint16_t index, int timeout_ms)
+static enum vq_error loop_wait(struct vq_transport *t, uint16_t index, int timeout_ms)
 {
     struct vq_loopback *loop = loop_of(t);
     (void)timeout_ms;
@@ -141,7 +141,7 @@ static enum vq_error wait(struct vq_transport *t, uint16_t index, int timeout_ms
     return take_signal(loop, index) ? VQ_OK : VQ_ERR_TIMEOUT;
 }
 
-static unsigned take_events(struct vq_transport *t)
+static unsigned loop_take_events(struct vq_transport *t)
 {
     struct vq_loopback *loop = loop_of(t);
     unsigned events = 0;
@@ -154,42 +154,42 @@ static unsigned take_events(struct vq_transport *t)
     return events;
 }
 
-static void on_signal(void *front, uint16_t index)
+static void loop_on_signal(void *front, uint16_t index)
 {
     struct vq_loopback *loop = front;
     loop->state.config.queues[index].signaled = true;
 }
 
-static void on_config(void *front)
+static void loop_on_config(void *front)
 {
     struct vq_loopback *loop = front;
     loop->config_changed = true;
 }
 
-static void on_reset(void *front)
+static void loop_on_reset(void *front)
 {
     struct vq_loopback *loop = front;
     loop->config_changed = false;
 }
 
-static const struct vq_model_front loopback_front = {on_signal, on_config, on_reset};
+static const struct vq_model_front loopback_front = {loop_on_signal, loop_on_config, loop_on_reset};
 
 static const struct vq_transport_ops loopback_ops = {
     .name = "loopback",
-    .get_status = get_status,
-    .set_status = set_status,
-    .get_features = get_features,
-    .set_features = set_features,
-    .config_size = config_size,
-    .config_generation = config_generation,
-    .read_config = read_config,
-    .write_config = write_config,
-    .queue_constraints = queue_constraints,
-    .queue_enable = queue_enable,
-    .queue_reset = queue_reset,
-    .notify = notify,
-    .wait = wait,
-    .take_events = take_events,
+    .get_status = loop_get_status,
+    .set_status = loop_set_status,
+    .get_features = loop_get_features,
+    .set_features = loop_set_features,
+    .config_size = loop_config_size,
+    .config_generation = loop_config_generation,
+    .read_config = loop_read_config,
+    .write_config = loop_write_config,
+    .queue_constraints = loop_queue_constraints,
+    .queue_enable = loop_queue_enable,
+    .queue_reset = loop_queue_reset,
+    .notify = loop_notify,
+    .wait = loop_wait,
+    .take_events = loop_take_events,
 };
 
 enum vq_error vq_loopback_init(struct vq_loopback *loop, const struct vq_loopback_config *config)

@@ -11,15 +11,15 @@
 #include "driver_events.h"
 #include "options.h"
 
-#define PATIENCE   1000000u
-#define PAGE_SHIFT 12u
+#define MMIO_PATIENCE 1000000u
+#define PAGE_SHIFT    12u
 /* From the registers of one part's address to those of the next. */
 #define PART_STEP ((uint32_t)(VQ_MMIO_QUEUE_DRIVER_LOW - VQ_MMIO_QUEUE_DESC_LOW))
 _Static_assert(VQ_MMIO_QUEUE_DEVICE_LOW - VQ_MMIO_QUEUE_DRIVER_LOW == PART_STEP, "part registers");
 
-static const struct vq_transport_ops modern_ops;
+static const struct vq_transport_ops mmio_modern_ops;
 #if VQ_WITH_LEGACY
-static const struct vq_transport_ops legacy_ops;
+static const struct vq_transport_ops mmio_legacy_ops;
 #endif
 
 static struct vq_mmio_driver *mmio_of(struct vq_transport *t)
@@ -32,14 +32,14 @@ static uint32_t get(const struct vq_mmio_driver *m, uint32_t offset)
     return vq_registers_read(&m->config.registers, offset, 4);
 }
 
-static void put(const struct vq_mmio_driver *m, uint32_t offset, uint32_t value)
+static void mmio_put(const struct vq_mmio_driver *m, uint32_t offset, uint32_t value)
 {
     vq_registers_write(&m->config.registers, offset, 4, value);
 }
 
 bool vq_mmio_driver_is_legacy(const struct vq_mmio_driver *m)
 {
-    return VQ_WITH_LEGACY && m->transport.ops != &modern_ops;
+    return VQ_WITH_LEGACY && m->transport.ops != &mmio_modern_ops;
 }
 
 static uint32_t page_shift(const struct vq_mmio_driver *m)
@@ -47,25 +47,25 @@ static uint32_t page_shift(const struct vq_mmio_driver *m)
     return m->config.page_shift != 0 ? m->config.page_shift : PAGE_SHIFT;
 }
 
-static enum vq_error get_status(struct vq_transport *t, uint8_t *status)
+static enum vq_error mmio_get_status(struct vq_transport *t, uint8_t *status)
 {
     *status = (uint8_t)get(mmio_of(t), VQ_MMIO_STATUS);
     return VQ_OK;
 }
 
-static enum vq_error set_status(struct vq_transport *t, uint8_t status)
+static enum vq_error mmio_set_status(struct vq_transport *t, uint8_t status)
 {
-    put(mmio_of(t), VQ_MMIO_STATUS, status);
+    mmio_put(mmio_of(t), VQ_MMIO_STATUS, status);
     return VQ_OK;
 }
 
 static uint32_t read_features(const struct vq_mmio_driver *m, uint32_t word)
 {
-    put(m, VQ_MMIO_DEVICE_FEATURES_SEL, word);
+    mmio_put(m, VQ_MMIO_DEVICE_FEATURES_SEL, word);
     return get(m, VQ_MMIO_DEVICE_FEATURES);
 }
 
-static enum vq_error get_features(struct vq_transport *t, struct vq_features *offered)
+static enum vq_error mmio_get_features(struct vq_transport *t, struct vq_features *offered)
 {
     const struct vq_mmio_driver *m = mmio_of(t);
     unsigned words = vq_mmio_driver_is_legacy(m) ? 1 : VQ_FEATURE_WORDS;
@@ -78,7 +78,7 @@ static enum vq_error get_features(struct vq_transport *t, struct vq_features *of
     return VQ_OK;
 }
 
-static enum vq_error set_features(struct vq_transport *t, const struct vq_features *accepted)
+static enum vq_error mmio_set_features(struct vq_transport *t, const struct vq_features *accepted)
 {
     const struct vq_mmio_driver *m = mmio_of(t);
     bool legacy = vq_mmio_driver_is_legacy(m);
@@ -88,36 +88,36 @@ static enum vq_error set_features(struct vq_transport *t, const struct vq_featur
         /* For the same reason: what is not there is written nowhere. */
         if (i >= (legacy ? 1u : 2u) && accepted->word[i] == 0)
             continue;
-        put(m, VQ_MMIO_DRIVER_FEATURES_SEL, i);
-        put(m, VQ_MMIO_DRIVER_FEATURES, accepted->word[i]);
+        mmio_put(m, VQ_MMIO_DRIVER_FEATURES_SEL, i);
+        mmio_put(m, VQ_MMIO_DRIVER_FEATURES, accepted->word[i]);
     }
     /* MMIOLEG-DRV-01: once, and after the reset, which forgets it. */
     if (legacy)
-        put(m, VQ_MMIO_GUEST_PAGE_SIZE, UINT32_C(1) << page_shift(m));
+        mmio_put(m, VQ_MMIO_GUEST_PAGE_SIZE, UINT32_C(1) << page_shift(m));
     return VQ_OK;
 }
 
-static uint32_t config_size(struct vq_transport *t)
+static uint32_t mmio_config_size(struct vq_transport *t)
 {
     uint32_t bytes = mmio_of(t)->config.registers.bytes;
     return bytes != 0 ? bytes - VQ_MMIO_CONFIG : UINT32_MAX;
 }
 
-static enum vq_error config_generation(struct vq_transport *t, uint32_t *generation)
+static enum vq_error mmio_config_generation(struct vq_transport *t, uint32_t *generation)
 {
     *generation = get(mmio_of(t), VQ_MMIO_CONFIG_GENERATION);
     return VQ_OK;
 }
 
-static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
-                                 uint32_t count)
+static enum vq_error mmio_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
+                                      uint32_t count)
 {
     vq_registers_get(&mmio_of(t)->config.registers, VQ_MMIO_CONFIG + offset, bytes, count);
     return VQ_OK;
 }
 
-static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
-                                  uint32_t count)
+static enum vq_error mmio_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
+                                       uint32_t count)
 {
     vq_registers_put(&mmio_of(t)->config.registers, VQ_MMIO_CONFIG + offset, bytes, count);
     return VQ_OK;
@@ -132,7 +132,7 @@ static uint32_t in_use_register(const struct vq_mmio_driver *m)
 /* Selects a queue that is not in use, and finds its largest size. */
 static enum vq_error select_free(const struct vq_mmio_driver *m, uint16_t index, uint32_t *max)
 {
-    put(m, VQ_MMIO_QUEUE_SEL, index);
+    mmio_put(m, VQ_MMIO_QUEUE_SEL, index);
     if (get(m, in_use_register(m)) != 0)
         return VQ_ERR_STATE; /* MMIO-DRV-REG-17, MMIOLEG-DRV-03 */
     *max = get(m, VQ_MMIO_QUEUE_SIZE_MAX);
@@ -141,8 +141,8 @@ static enum vq_error select_free(const struct vq_mmio_driver *m, uint16_t index,
     return *max != 0 ? VQ_OK : VQ_ERR_RANGE;
 }
 
-static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
-                                       struct vq_constraints *constraints)
+static enum vq_error mmio_queue_constraints(struct vq_transport *t, uint16_t index,
+                                            struct vq_constraints *constraints)
 {
     const struct vq_mmio_driver *m = mmio_of(t);
     if (vq_mmio_driver_is_legacy(m)) {
@@ -165,8 +165,8 @@ static enum vq_error enable_legacy(const struct vq_mmio_driver *m, const struct 
     /* MMIOLEG-DRV-05: page 0 means no queue. */
     if (low << (32 - shift) != 0 || high >> shift != 0 || page == 0)
         return VQ_ERR_ALIGN;
-    put(m, VQ_MMIO_QUEUE_ALIGN, place->layout.align);
-    put(m, VQ_MMIO_QUEUE_PFN, page);
+    mmio_put(m, VQ_MMIO_QUEUE_ALIGN, place->layout.align);
+    mmio_put(m, VQ_MMIO_QUEUE_PFN, page);
     return VQ_OK;
 }
 #endif
@@ -175,15 +175,15 @@ static enum vq_error enable_modern(const struct vq_mmio_driver *m, const struct 
 {
     for (unsigned i = 0; i < VQ_PARTS; i++) {
         uint32_t low = VQ_MMIO_QUEUE_DESC_LOW + i * PART_STEP;
-        put(m, low, (uint32_t)place->address[i]);
-        put(m, low + 4, (uint32_t)(place->address[i] >> 32));
+        mmio_put(m, low, (uint32_t)place->address[i]);
+        mmio_put(m, low + 4, (uint32_t)(place->address[i] >> 32));
     }
-    put(m, VQ_MMIO_QUEUE_READY, 1);
+    mmio_put(m, VQ_MMIO_QUEUE_READY, 1);
     return VQ_OK;
 }
 
-static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
-                                  const struct vq_place *place)
+static enum vq_error mmio_queue_enable(struct vq_transport *t, uint16_t index,
+                                       const struct vq_place *place)
 {
     const struct vq_mmio_driver *m = mmio_of(t);
     uint32_t max = 0;
@@ -192,7 +192,7 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
         return error;
     if (place->layout.size == 0 || place->layout.size > max)
         return VQ_ERR_SIZE;
-    put(m, VQ_MMIO_QUEUE_SIZE, place->layout.size);
+    mmio_put(m, VQ_MMIO_QUEUE_SIZE, place->layout.size);
 #if VQ_WITH_LEGACY
     if (vq_mmio_driver_is_legacy(m))
         return enable_legacy(m, place);
@@ -204,16 +204,16 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
 static enum vq_error write_until_zero(const struct vq_mmio_driver *m, uint16_t index,
                                       uint32_t offset, uint32_t value)
 {
-    uint32_t patience = m->config.patience != 0 ? m->config.patience : PATIENCE;
-    put(m, VQ_MMIO_QUEUE_SEL, index);
-    put(m, offset, value);
+    uint32_t patience = m->config.patience != 0 ? m->config.patience : MMIO_PATIENCE;
+    mmio_put(m, VQ_MMIO_QUEUE_SEL, index);
+    mmio_put(m, offset, value);
     while (patience-- != 0)
         if (get(m, offset) == 0)
             return VQ_OK;
     return VQ_ERR_TIMEOUT;
 }
 
-static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
+static enum vq_error mmio_queue_reset(struct vq_transport *t, uint16_t index)
 {
     return write_until_zero(mmio_of(t), index, VQ_MMIO_QUEUE_RESET, 1);
 }
@@ -223,14 +223,14 @@ enum vq_error vq_mmio_driver_stop(struct vq_mmio_driver *m, uint16_t index)
     return write_until_zero(m, index, in_use_register(m), 0);
 }
 
-static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t data)
+static enum vq_error mmio_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
-    put(mmio_of(t), VQ_MMIO_QUEUE_NOTIFY,
-        vq_feature(&t->accepted, VQ_F_NOTIFICATION_DATA) ? data : index);
+    mmio_put(mmio_of(t), VQ_MMIO_QUEUE_NOTIFY,
+             vq_feature(&t->accepted, VQ_F_NOTIFICATION_DATA) ? data : index);
     return VQ_OK;
 }
 
-static enum vq_error wait(struct vq_transport *t, uint16_t index, int timeout_ms)
+static enum vq_error mmio_wait(struct vq_transport *t, uint16_t index, int timeout_ms)
 {
     const struct vq_mmio_driver_config *config = &mmio_of(t)->config;
     return config->wait != NULL ? config->wait(config->context, index, timeout_ms)
@@ -242,12 +242,12 @@ unsigned vq_mmio_driver_interrupt(struct vq_mmio_driver *m)
     unsigned events = get(m, VQ_MMIO_INTERRUPT_STATUS) & VQ_EVENTS_ALL;
     if (events != 0) {
         vq_events_note(m->noted, events);
-        put(m, VQ_MMIO_INTERRUPT_ACK, events);
+        mmio_put(m, VQ_MMIO_INTERRUPT_ACK, events);
     }
     return events;
 }
 
-static unsigned take_events(struct vq_transport *t)
+static unsigned mmio_take_events(struct vq_transport *t)
 {
     struct vq_mmio_driver *m = mmio_of(t);
     (void)vq_mmio_driver_interrupt(m);
@@ -255,19 +255,20 @@ static unsigned take_events(struct vq_transport *t)
 }
 
 #define SHARED_OPS                                                                                 \
-    .name = "mmio", .get_status = get_status, .set_status = set_status,                            \
-    .get_features = get_features, .set_features = set_features, .config_size = config_size,        \
-    .read_config = read_config, .write_config = write_config,                                      \
-    .queue_constraints = queue_constraints, .queue_enable = queue_enable, .notify = notify,        \
-    .wait = wait, .take_events = take_events
+    .name = "mmio", .get_status = mmio_get_status, .set_status = mmio_set_status,                  \
+    .get_features = mmio_get_features, .set_features = mmio_set_features,                          \
+    .config_size = mmio_config_size, .read_config = mmio_read_config,                              \
+    .write_config = mmio_write_config, .queue_constraints = mmio_queue_constraints,                \
+    .queue_enable = mmio_queue_enable, .notify = mmio_notify, .wait = mmio_wait,                   \
+    .take_events = mmio_take_events
 
-static const struct vq_transport_ops modern_ops = {
+static const struct vq_transport_ops mmio_modern_ops = {
     SHARED_OPS,
-    .config_generation = config_generation,
-    .queue_reset = queue_reset,
+    .config_generation = mmio_config_generation,
+    .queue_reset = mmio_queue_reset,
 };
 #if VQ_WITH_LEGACY
-static const struct vq_transport_ops legacy_ops = {SHARED_OPS};
+static const struct vq_transport_ops mmio_legacy_ops = {SHARED_OPS};
 #endif
 
 enum vq_error vq_mmio_driver_probe(const struct vq_mmio_driver_config *config,
@@ -300,7 +301,7 @@ enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m,
     *m = (struct vq_mmio_driver){
         .transport =
             {
-                .ops = &modern_ops,
+                .ops = &mmio_modern_ops,
                 .device_id = (uint16_t)id.device,
                 .supported = vq_transport_common_features(),
                 .legacy_big_endian = VQ_HOST_BIG,
@@ -310,7 +311,7 @@ enum vq_error vq_mmio_driver_init(struct vq_mmio_driver *m,
     vq_feature_set(&m->transport.supported, VQ_F_RING_RESET);
 #if VQ_WITH_LEGACY
     if (id.version == 1)
-        m->transport.ops = &legacy_ops;
+        m->transport.ops = &mmio_legacy_ops;
 #endif
     return VQ_OK;
 }

@@ -5,7 +5,7 @@
  */
 #include <vq/mmio_driver.h>
 
-static uint64_t read_pair(const struct vq_registers *r, uint32_t low)
+static uint64_t mmio_read_pair(const struct vq_registers *r, uint32_t low)
 {
     uint32_t first = vq_registers_read(r, low, 4);
     return first | (uint64_t)vq_registers_read(r, low + 4, 4) << 32;
@@ -18,8 +18,8 @@ enum vq_error vq_mmio_driver_shared_memory(struct vq_mmio_driver *m, uint8_t id,
     if (vq_mmio_driver_is_legacy(m))
         return VQ_ERR_UNSUPPORTED;
     vq_registers_write(r, VQ_MMIO_SHM_SEL, 4, id);
-    uint64_t bytes = read_pair(r, VQ_MMIO_SHM_LEN_LOW);
-    uint64_t address = read_pair(r, VQ_MMIO_SHM_BASE_LOW);
+    uint64_t bytes = mmio_read_pair(r, VQ_MMIO_SHM_LEN_LOW);
+    uint64_t address = mmio_read_pair(r, VQ_MMIO_SHM_BASE_LOW);
     if (bytes == UINT64_MAX || bytes == 0)
         return VQ_ERR_RANGE;
     if (address > UINT64_MAX - (bytes - 1))

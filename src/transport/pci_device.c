@@ -242,7 +242,7 @@ bool vq_pci_device_decode(const struct vq_pci_device *d, bool io, uint64_t addre
 
 /* Making the configuration space. */
 
-static void put(struct vq_pci_device *d, unsigned at, unsigned bytes, uint32_t value)
+static void pci_put(struct vq_pci_device *d, unsigned at, unsigned bytes, uint32_t value)
 {
     for (unsigned i = 0; i < bytes; i++)
         d->space[at + i] = (uint8_t)(value >> (8 * i));
@@ -262,7 +262,7 @@ static void add_bar(struct vq_pci_device *d, unsigned bar, uint64_t bytes, uint3
     d->bar_bytes[bar] = bytes;
     if (bytes == 0)
         return;
-    put(d, at, 4, kind);
+    pci_put(d, at, 4, kind);
     allow(d, at, 4, (uint32_t)mask & ~(kind == VQ_PCI_BAR_IO ? 3u : 15u));
     if ((kind & VQ_PCI_BAR_64) != 0)
         allow(d, at + 4, 4, (uint32_t)(mask >> 32));
@@ -272,9 +272,9 @@ static void add_bar(struct vq_pci_device *d, unsigned bar, uint64_t bytes, uint3
 static unsigned add_capability(struct vq_pci_device *d, unsigned *end, uint8_t id, uint8_t bytes)
 {
     unsigned at = *end;
-    put(d, at + VQ_PCI_CAP_ID, 1, id);
-    put(d, at + VQ_PCI_CAP_NEXT, 1, d->space[VQ_PCI_CAPABILITIES]);
-    put(d, VQ_PCI_CAPABILITIES, 1, at);
+    pci_put(d, at + VQ_PCI_CAP_ID, 1, id);
+    pci_put(d, at + VQ_PCI_CAP_NEXT, 1, d->space[VQ_PCI_CAPABILITIES]);
+    pci_put(d, VQ_PCI_CAPABILITIES, 1, at);
     *end = at + ((bytes + 3u) & ~3u);
     return at;
 }
@@ -283,11 +283,11 @@ static unsigned add_region(struct vq_pci_device *d, unsigned *end, enum vq_pci_c
                            uint8_t bytes, uint32_t offset, uint32_t length)
 {
     unsigned at = add_capability(d, end, VQ_PCI_CAP_ID_VENDOR, bytes);
-    put(d, at + VQ_PCI_CAP_LEN, 1, bytes);
-    put(d, at + VQ_PCI_CAP_TYPE, 1, type);
-    put(d, at + VQ_PCI_CAP_BAR, 1, VQ_PCI_DEVICE_BAR_MODERN);
-    put(d, at + VQ_PCI_CAP_OFFSET, 4, offset);
-    put(d, at + VQ_PCI_CAP_LENGTH, 4, length);
+    pci_put(d, at + VQ_PCI_CAP_LEN, 1, bytes);
+    pci_put(d, at + VQ_PCI_CAP_TYPE, 1, type);
+    pci_put(d, at + VQ_PCI_CAP_BAR, 1, VQ_PCI_DEVICE_BAR_MODERN);
+    pci_put(d, at + VQ_PCI_CAP_OFFSET, 4, offset);
+    pci_put(d, at + VQ_PCI_CAP_LENGTH, 4, length);
     return at;
 }
 
@@ -295,11 +295,11 @@ static void add_msix(struct vq_pci_device *d, unsigned *end)
 {
     uint32_t table_size = d->config.vector_count - 1u; /* PCI-DEV-MSIX-02 */
     unsigned at = add_capability(d, end, VQ_PCI_CAP_ID_MSIX, VQ_PCI_MSIX_CAP_BYTES);
-    put(d, at + VQ_PCI_MSIX_CONTROL, 2, table_size);
+    pci_put(d, at + VQ_PCI_MSIX_CONTROL, 2, table_size);
     allow(d, at + VQ_PCI_MSIX_CONTROL, 2, VQ_PCI_MSIX_ENABLE | VQ_PCI_MSIX_MASK);
-    put(d, at + VQ_PCI_MSIX_TABLE, 4, VQ_PCI_DEVICE_BAR_MSIX);
-    put(d, at + VQ_PCI_MSIX_PENDING, 4,
-        VQ_PCI_DEVICE_BAR_MSIX + (uint32_t)(vq_pci_msix_bytes(d) / 2));
+    pci_put(d, at + VQ_PCI_MSIX_TABLE, 4, VQ_PCI_DEVICE_BAR_MSIX);
+    pci_put(d, at + VQ_PCI_MSIX_PENDING, 4,
+            VQ_PCI_DEVICE_BAR_MSIX + (uint32_t)(vq_pci_msix_bytes(d) / 2));
     d->msix = (uint8_t)at;
 }
 
@@ -309,10 +309,10 @@ static void add_shared(struct vq_pci_device *d, unsigned *end)
         const struct vq_shared_memory *m = &d->config.shared[i];
         unsigned at = add_region(d, end, VQ_PCI_CAP_SHARED, VQ_PCI_CAP_BYTES + 8, (uint32_t)m->base,
                                  (uint32_t)m->bytes);
-        put(d, at + VQ_PCI_CAP_BAR, 1, VQ_PCI_DEVICE_BAR_SHARED);
-        put(d, at + VQ_PCI_CAP_REGION, 1, m->id);
-        put(d, at + VQ_PCI_CAP_OFFSET_HIGH, 4, (uint32_t)(m->base >> 32));
-        put(d, at + VQ_PCI_CAP_LENGTH_HIGH, 4, (uint32_t)(m->bytes >> 32));
+        pci_put(d, at + VQ_PCI_CAP_BAR, 1, VQ_PCI_DEVICE_BAR_SHARED);
+        pci_put(d, at + VQ_PCI_CAP_REGION, 1, m->id);
+        pci_put(d, at + VQ_PCI_CAP_OFFSET_HIGH, 4, (uint32_t)(m->base >> 32));
+        pci_put(d, at + VQ_PCI_CAP_LENGTH_HIGH, 4, (uint32_t)(m->bytes >> 32));
     }
 }
 
@@ -327,14 +327,14 @@ static void add_capabilities(struct vq_pci_device *d)
         uint32_t queues = vq_model_queue_count(&d->state);
         add_shared(d, &end);
         d->access = (uint8_t)add_region(d, &end, VQ_PCI_CAP_ACCESS, VQ_PCI_CAP_BYTES + 4, 0, 0);
-        put(d, d->access + VQ_PCI_CAP_BAR, 1, 0);
+        pci_put(d, d->access + VQ_PCI_CAP_BAR, 1, 0);
         allow(d, d->access + VQ_PCI_CAP_BAR, 1, 0xff);
         allow(d, d->access + VQ_PCI_CAP_OFFSET, 4, UINT32_MAX);
         allow(d, d->access + VQ_PCI_CAP_LENGTH, 4, UINT32_MAX);
         allow(d, d->access + VQ_PCI_CAP_DATA, 4, UINT32_MAX);
         unsigned notify = add_region(d, &end, VQ_PCI_CAP_NOTIFY, VQ_PCI_CAP_BYTES + 4,
                                      VQ_PCI_AT_NOTIFY, queues << VQ_PCI_NOTIFY_SHIFT);
-        put(d, notify + VQ_PCI_CAP_MULTIPLIER, 4, 1u << VQ_PCI_NOTIFY_SHIFT);
+        pci_put(d, notify + VQ_PCI_CAP_MULTIPLIER, 4, 1u << VQ_PCI_NOTIFY_SHIFT);
         if (config != 0)
             (void)add_region(d, &end, VQ_PCI_CAP_DEVICE, VQ_PCI_CAP_BYTES, VQ_PCI_AT_DEVICE,
                              config < VQ_PCI_AT_NOTIFY - VQ_PCI_AT_DEVICE
@@ -345,7 +345,7 @@ static void add_capabilities(struct vq_pci_device *d)
                          VQ_PCI_COMMON_BYTES);
     }
     if (end != CAPABILITIES)
-        put(d, VQ_PCI_STATUS, 2, VQ_PCI_STATUS_CAPABILITIES);
+        pci_put(d, VQ_PCI_STATUS, 2, VQ_PCI_STATUS_CAPABILITIES);
 }
 
 static void add_header(struct vq_pci_device *d)
@@ -357,18 +357,18 @@ static void add_header(struct vq_pci_device *d)
     uint32_t id = modern ? VQ_PCI_DEVICE_MODERN + (uint32_t)type
                          : VQ_PCI_DEVICE_TRANSITIONAL + (uint32_t)identity.transitional;
 
-    put(d, VQ_PCI_VENDOR_ID, 2, VQ_PCI_VENDOR);
-    put(d, VQ_PCI_DEVICE_ID, 2, id);
-    put(d, VQ_PCI_CLASS, 3, c->class_code != 0 ? c->class_code : identity.class_code);
-    put(d, VQ_PCI_INTERRUPT_PIN, 1, 1);
+    pci_put(d, VQ_PCI_VENDOR_ID, 2, VQ_PCI_VENDOR);
+    pci_put(d, VQ_PCI_DEVICE_ID, 2, id);
+    pci_put(d, VQ_PCI_CLASS, 3, c->class_code != 0 ? c->class_code : identity.class_code);
+    pci_put(d, VQ_PCI_INTERRUPT_PIN, 1, 1);
     if (modern) {
-        put(d, VQ_PCI_REVISION, 1, c->revision != 0 ? c->revision : 1);
-        put(d, VQ_PCI_SUBSYSTEM_VENDOR, 2,
-            c->subsystem_vendor != 0 ? c->subsystem_vendor : VQ_PCI_VENDOR);
-        put(d, VQ_PCI_SUBSYSTEM_ID, 2, c->subsystem_id != 0 ? c->subsystem_id : id);
+        pci_put(d, VQ_PCI_REVISION, 1, c->revision != 0 ? c->revision : 1);
+        pci_put(d, VQ_PCI_SUBSYSTEM_VENDOR, 2,
+                c->subsystem_vendor != 0 ? c->subsystem_vendor : VQ_PCI_VENDOR);
+        pci_put(d, VQ_PCI_SUBSYSTEM_ID, 2, c->subsystem_id != 0 ? c->subsystem_id : id);
     } else { /* PCILEG-DEV-DISC-01, -02 */
-        put(d, VQ_PCI_SUBSYSTEM_VENDOR, 2, VQ_PCI_VENDOR);
-        put(d, VQ_PCI_SUBSYSTEM_ID, 2, type);
+        pci_put(d, VQ_PCI_SUBSYSTEM_VENDOR, 2, VQ_PCI_VENDOR);
+        pci_put(d, VQ_PCI_SUBSYSTEM_ID, 2, type);
     }
     allow(d, VQ_PCI_COMMAND, 2, COMMAND_BITS);
     allow(d, VQ_PCI_CACHE_LINE, 1, 0xff);

@@ -41,7 +41,7 @@ static void send_message(struct vq_pci_device *d, uint16_t vector)
     flush(d, vector);
 }
 
-static void drive_line(struct vq_pci_device *d)
+static void pci_drive_line(struct vq_pci_device *d)
 {
     /* PCI-DEV-INTX-01 */
     bool high = d->isr != 0 && !vq_pci_msix_on(d) &&
@@ -58,7 +58,7 @@ void vq_pci_update_interrupts(struct vq_pci_device *d)
     if (vq_pci_msix_on(d))
         for (uint16_t i = 0; i < d->config.vector_count; i++)
             flush(d, i);
-    drive_line(d);
+    pci_drive_line(d);
 }
 
 void vq_pci_forget_interrupts(struct vq_pci_device *d)
@@ -67,18 +67,18 @@ void vq_pci_forget_interrupts(struct vq_pci_device *d)
         d->config.vectors[i].pending = false;
     d->config_vector = VQ_MSI_NO_VECTOR; /* PCI-DEV-MSIX-07; queues have their own */
     d->isr = 0;
-    drive_line(d);
+    pci_drive_line(d);
 }
 
 uint8_t vq_pci_take_isr(struct vq_pci_device *d)
 {
     uint8_t isr = d->isr;
     d->isr = 0; /* PCI-DEV-ISR-05 */
-    drive_line(d);
+    pci_drive_line(d);
     return isr;
 }
 
-static void on_signal(void *front, uint16_t index)
+static void pci_on_signal(void *front, uint16_t index)
 {
     struct vq_pci_device *d = front;
     if (vq_pci_msix_on(d)) {
@@ -86,20 +86,20 @@ static void on_signal(void *front, uint16_t index)
         return;
     }
     d->isr |= VQ_PCI_ISR_QUEUE;
-    drive_line(d);
+    pci_drive_line(d);
 }
 
-static void on_config(void *front)
+static void pci_on_config(void *front)
 {
     struct vq_pci_device *d = front;
     d->isr |= VQ_PCI_ISR_CONFIG; /* PCI-DEV-ISR-02: with MSI-X, too */
     if (vq_pci_msix_on(d))
         send_message(d, d->config_vector);
     else
-        drive_line(d);
+        pci_drive_line(d);
 }
 
-static void on_reset(void *front)
+static void pci_on_reset(void *front)
 {
     struct vq_pci_device *d = front;
     d->offered_select = 0;
@@ -110,7 +110,7 @@ static void on_reset(void *front)
     vq_pci_update_memory_access(d);
 }
 
-const struct vq_model_front vq_pci_front = {on_signal, on_config, on_reset};
+const struct vq_model_front vq_pci_front = {pci_on_signal, pci_on_config, pci_on_reset};
 
 /* PCI-DEV-MSIX-09 */
 static uint16_t valid_vector(const struct vq_pci_device *d, uint32_t value)

@@ -9,69 +9,72 @@
 
 #define GRACE_BYTES 32u /* of a modern device that only waits for the legacy reset */
 
-static uint32_t read_offered(struct vq_pci_device *d)
+static uint32_t legacy_read_offered(struct vq_pci_device *d)
 {
     return vq_model_offered_word(&d->state, 0);
 }
 
-static uint32_t read_chosen(struct vq_pci_device *d)
+static uint32_t legacy_read_chosen(struct vq_pci_device *d)
 {
     return vq_model_chosen_word(&d->state, 0);
 }
 
-static void write_chosen(struct vq_pci_device *d, uint32_t value)
+static void legacy_write_chosen(struct vq_pci_device *d, uint32_t value)
 {
     (void)vq_model_choose_word(&d->state, 0, value);
 }
 
-static uint32_t read_page(struct vq_pci_device *d)
+static uint32_t legacy_read_page(struct vq_pci_device *d)
 {
     const struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
     return q != NULL ? q->page : 0;
 }
 
-static void write_page(struct vq_pci_device *d, uint32_t value)
+static void legacy_write_page(struct vq_pci_device *d, uint32_t value)
 {
     vq_model_queue_set_page(&d->state, d->queue_select, value, 1u << VQ_PCI_LEGACY_PAGE_SHIFT);
 }
 
-static uint32_t read_size(struct vq_pci_device *d)
+static uint32_t legacy_read_size(struct vq_pci_device *d)
 {
     return vq_model_queue_size_max(&d->state, d->queue_select);
 }
 
-static void write_notify(struct vq_pci_device *d, uint32_t value)
+static void legacy_write_notify(struct vq_pci_device *d, uint32_t value)
 {
     vq_model_notify(&d->state, value, value);
 }
 
-static void write_status(struct vq_pci_device *d, uint32_t value)
+static void legacy_write_status(struct vq_pci_device *d, uint32_t value)
 {
     vq_model_set_status(&d->state, (uint8_t)value);
 }
 
-static uint32_t read_isr(struct vq_pci_device *d)
+static uint32_t legacy_read_isr(struct vq_pci_device *d)
 {
     return vq_pci_take_isr(d);
 }
 
-static const struct vq_pci_field header[] = {
-    {VQ_PCI_LEGACY_DEVICE_FEATURES, 4, read_offered, NULL},
-    {VQ_PCI_LEGACY_DRIVER_FEATURES, 4, read_chosen, write_chosen},
-    {VQ_PCI_LEGACY_QUEUE_PFN, 4, read_page, write_page},
-    {VQ_PCI_LEGACY_QUEUE_SIZE, 2, read_size, NULL},
+static const struct vq_pci_field legacy_header[] = {
+    {VQ_PCI_LEGACY_DEVICE_FEATURES, 4, legacy_read_offered, NULL},
+    {VQ_PCI_LEGACY_DRIVER_FEATURES, 4, legacy_read_chosen, legacy_write_chosen},
+    {VQ_PCI_LEGACY_QUEUE_PFN, 4, legacy_read_page, legacy_write_page},
+    {VQ_PCI_LEGACY_QUEUE_SIZE, 2, legacy_read_size, NULL},
     {VQ_PCI_LEGACY_QUEUE_SELECT, 2, vq_pci_read_queue_select, vq_pci_write_queue_select},
-    {VQ_PCI_LEGACY_QUEUE_NOTIFY, 2, NULL, write_notify},
-    {VQ_PCI_LEGACY_STATUS, 1, vq_pci_read_status, write_status},
-    {VQ_PCI_LEGACY_ISR, 1, read_isr, NULL},
+    {VQ_PCI_LEGACY_QUEUE_NOTIFY, 2, NULL, legacy_write_notify},
+    {VQ_PCI_LEGACY_STATUS, 1, vq_pci_read_status, legacy_write_status},
+    {VQ_PCI_LEGACY_ISR, 1, legacy_read_isr, NULL},
     /* Only while MSI-X is on (PCILEG-DEV-LAYOUT-06). */
     {VQ_PCI_LEGACY_CONFIG_VECTOR, 2, vq_pci_read_config_vector, vq_pci_write_config_vector},
     {VQ_PCI_LEGACY_QUEUE_VECTOR, 2, vq_pci_read_queue_vector, vq_pci_write_queue_vector},
 };
 
-enum { FIELDS_MSIX = sizeof(header) / sizeof(header[0]), FIELDS = FIELDS_MSIX - 2 };
+enum {
+    LEGACY_FIELDS_MSIX = sizeof(legacy_header) / sizeof(legacy_header[0]),
+    LEGACY_FIELDS = LEGACY_FIELDS_MSIX - 2
+};
 
-static uint32_t config_at(const struct vq_pci_device *d)
+static uint32_t legacy_config_at(const struct vq_pci_device *d)
 {
     return vq_pci_msix_on(d) ? VQ_PCI_LEGACY_CONFIG_MSIX : VQ_PCI_LEGACY_CONFIG;
 }
@@ -93,9 +96,10 @@ uint64_t vq_pci_legacy_read(struct vq_pci_device *d, uint64_t offset, unsigned b
     if (d->config.kind == VQ_PCI_MODERN)
         return 0;
     vq_pci_look_by(d, VQ_INTERFACE_LEGACY);
-    if (offset >= config_at(d))
-        return vq_config_get(&d->state, offset - config_at(d), bytes);
-    return vq_pci_fields_read(d, header, vq_pci_msix_on(d) ? FIELDS_MSIX : FIELDS, offset, bytes);
+    if (offset >= legacy_config_at(d))
+        return vq_config_get(&d->state, offset - legacy_config_at(d), bytes);
+    return vq_pci_fields_read(
+        d, legacy_header, vq_pci_msix_on(d) ? LEGACY_FIELDS_MSIX : LEGACY_FIELDS, offset, bytes);
 }
 
 void vq_pci_legacy_write(struct vq_pci_device *d, uint64_t offset, unsigned bytes, uint64_t value)
@@ -111,9 +115,10 @@ void vq_pci_legacy_write(struct vq_pci_device *d, uint64_t offset, unsigned byte
     }
     if (!vq_pci_claim(d, VQ_INTERFACE_LEGACY) && !reset)
         return;
-    if (offset >= config_at(d))
-        vq_config_put(&d->state, offset - config_at(d), bytes, value);
+    if (offset >= legacy_config_at(d))
+        vq_config_put(&d->state, offset - legacy_config_at(d), bytes, value);
     else
-        vq_pci_fields_write(d, header, vq_pci_msix_on(d) ? FIELDS_MSIX : FIELDS, offset, bytes,
+        vq_pci_fields_write(d, legacy_header,
+                            vq_pci_msix_on(d) ? LEGACY_FIELDS_MSIX : LEGACY_FIELDS, offset, bytes,
                             value);
 }

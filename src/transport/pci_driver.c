@@ -10,7 +10,7 @@
 #include "../ring/barrier.h"
 #include "driver_events.h"
 
-#define PATIENCE 1000000u
+#define PCI_PATIENCE 1000000u
 
 /* --- what both interfaces share ------------------------------------------------------ */
 
@@ -100,7 +100,7 @@ enum vq_error vq_pci_wait(struct vq_transport *t, uint16_t index, int timeout_ms
                                 : VQ_ERR_UNSUPPORTED;
 }
 
-static unsigned read_isr(struct vq_pci_driver *p)
+static unsigned pci_read_isr(struct vq_pci_driver *p)
 {
     if (VQ_WITH_LEGACY && vq_pci_driver_is_legacy(p))
         return vq_pci_get(p, VQ_PCI_LEGACY_ISR, 1);
@@ -113,7 +113,7 @@ unsigned vq_pci_driver_interrupt(struct vq_pci_driver *p, uint16_t vector)
     unsigned events = 0;
     if (vector == VQ_MSI_NO_VECTOR) {
         if (p->vectors == 0)
-            events = read_isr(p) & VQ_EVENTS_ALL;
+            events = pci_read_isr(p) & VQ_EVENTS_ALL;
     } else if (vector < p->vectors) {
         if (vector == p->config_vector)
             events |= VQ_EVENT_CONFIG;
@@ -142,7 +142,7 @@ enum vq_error vq_pci_select(const struct vq_pci_driver *p, uint16_t index, uint3
 
 /* --- the modern interface ------------------------------------------------------------ */
 
-static enum vq_error get_features(struct vq_transport *t, struct vq_features *offered)
+static enum vq_error pci_get_features(struct vq_transport *t, struct vq_features *offered)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++) {
@@ -152,7 +152,7 @@ static enum vq_error get_features(struct vq_transport *t, struct vq_features *of
     return VQ_OK;
 }
 
-static enum vq_error set_features(struct vq_transport *t, const struct vq_features *accepted)
+static enum vq_error pci_set_features(struct vq_transport *t, const struct vq_features *accepted)
 {
     struct vq_pci_driver *p = vq_pci_of(t);
     if (!vq_feature(accepted, VQ_F_VERSION_1))
@@ -167,36 +167,36 @@ static enum vq_error set_features(struct vq_transport *t, const struct vq_featur
     return VQ_OK;
 }
 
-static uint32_t config_size(struct vq_transport *t)
+static uint32_t pci_config_size(struct vq_transport *t)
 {
     uint32_t bytes = vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->bytes;
     return bytes < 4096 ? bytes : 4096;
 }
 
-static enum vq_error config_generation(struct vq_transport *t, uint32_t *generation)
+static enum vq_error pci_config_generation(struct vq_transport *t, uint32_t *generation)
 {
     *generation = vq_pci_get(vq_pci_of(t), VQ_PCI_COMMON_GENERATION, 1);
     return VQ_OK;
 }
 
-static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
-                                 uint32_t count)
+static enum vq_error pci_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
+                                     uint32_t count)
 {
     vq_registers_get(&vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
                      count);
     return VQ_OK;
 }
 
-static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
-                                  uint32_t count)
+static enum vq_error pci_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
+                                      uint32_t count)
 {
     vq_registers_put(&vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
                      count);
     return VQ_OK;
 }
 
-static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
-                                       struct vq_constraints *constraints)
+static enum vq_error pci_queue_constraints(struct vq_transport *t, uint16_t index,
+                                           struct vq_constraints *constraints)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     uint32_t size = 0;
@@ -236,14 +236,14 @@ static void write_address(const struct vq_pci_driver *p, uint32_t offset, uint64
     vq_pci_put(p, offset + 4, 4, (uint32_t)(address >> 32));
 }
 
-static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
-                                  const struct vq_place *place)
+static enum vq_error pci_queue_enable(struct vq_transport *t, uint16_t index,
+                                      const struct vq_place *place)
 {
     struct vq_pci_driver *p = vq_pci_of(t);
     struct vq_constraints constraints;
     uint32_t size = place->layout.size;
     bool packed = vq_feature(&t->accepted, VQ_F_RING_PACKED);
-    enum vq_error error = queue_constraints(t, index, &constraints);
+    enum vq_error error = pci_queue_constraints(t, index, &constraints);
     if (error != VQ_OK)
         return error;
     if (size == 0 || size > constraints.size_max || (!packed && (size & (size - 1)) != 0))
@@ -266,10 +266,10 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
     return VQ_OK;
 }
 
-static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
+static enum vq_error pci_queue_reset(struct vq_transport *t, uint16_t index)
 {
     struct vq_pci_driver *p = vq_pci_of(t);
-    uint32_t patience = p->config.patience != 0 ? p->config.patience : PATIENCE;
+    uint32_t patience = p->config.patience != 0 ? p->config.patience : PCI_PATIENCE;
     if (index >= p->config.queue_count)
         return VQ_ERR_RANGE;
     p->config.queues[index].enabled = false;
@@ -281,7 +281,7 @@ static enum vq_error queue_reset(struct vq_transport *t, uint16_t index)
     return VQ_ERR_TIMEOUT;
 }
 
-static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t data)
+static enum vq_error pci_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     if (index >= p->config.queue_count || !p->config.queues[index].enabled)
@@ -294,19 +294,19 @@ static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t dat
     return VQ_OK;
 }
 
-static const struct vq_transport_ops modern_ops = {
+static const struct vq_transport_ops pci_modern_ops = {
     VQ_PCI_SHARED_OPS,
     .name = "pci",
-    .get_features = get_features,
-    .set_features = set_features,
-    .config_size = config_size,
-    .config_generation = config_generation,
-    .read_config = read_config,
-    .write_config = write_config,
-    .queue_constraints = queue_constraints,
-    .queue_enable = queue_enable,
-    .queue_reset = queue_reset,
-    .notify = notify,
+    .get_features = pci_get_features,
+    .set_features = pci_set_features,
+    .config_size = pci_config_size,
+    .config_generation = pci_config_generation,
+    .read_config = pci_read_config,
+    .write_config = pci_write_config,
+    .queue_constraints = pci_queue_constraints,
+    .queue_enable = pci_queue_enable,
+    .queue_reset = pci_queue_reset,
+    .notify = pci_notify,
 };
 
 static const struct vq_pci_offsets modern_offsets = {
@@ -319,7 +319,7 @@ static const struct vq_pci_offsets modern_offsets = {
 
 bool vq_pci_driver_is_legacy(const struct vq_pci_driver *p)
 {
-    return VQ_WITH_LEGACY && p->transport.ops != &modern_ops;
+    return VQ_WITH_LEGACY && p->transport.ops != &pci_modern_ops;
 }
 
 /* What needs registers that the first devices do not have is negotiated only if they are there. */
@@ -328,7 +328,7 @@ static enum vq_error modern_init(struct vq_pci_driver *p)
     uint32_t common = vq_pci_window(p, VQ_PCI_CAP_COMMON)->bytes;
     if (common == 0 || vq_pci_window(p, VQ_PCI_CAP_NOTIFY)->bytes == 0)
         return VQ_ERR_UNSUPPORTED;
-    p->transport.ops = &modern_ops;
+    p->transport.ops = &pci_modern_ops;
     p->at = &modern_offsets;
     if (common >= VQ_PCI_COMMON_QUEUE_NOTIFY_DATA + 2)
         vq_feature_set(&p->transport.supported, VQ_F_NOTIF_CONFIG_DATA);

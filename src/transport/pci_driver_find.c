@@ -9,10 +9,10 @@
  */
 #include "pci_driver.h"
 
-#define SPACE        256u
-#define FIRST        64u                   /* capabilities begin behind the header */
-#define HOPS         ((SPACE - FIRST) / 4) /* so many can there be */
-#define DEVICE_BYTES 4096u                 /* of a device configuration are mapped, at most */
+#define PCI_SPACE    256u
+#define FIRST        64u                       /* capabilities begin behind the header */
+#define HOPS         ((PCI_SPACE - FIRST) / 4) /* so many can there be */
+#define DEVICE_BYTES 4096u                     /* of a device configuration are mapped, at most */
 
 static uint32_t read_space(const struct vq_registers *space, uint32_t offset, unsigned bytes)
 {
@@ -141,7 +141,7 @@ static void take_window(struct vq_pci_driver *p, uint32_t at, uint8_t type, uint
     if (w->registers.base != NULL || w->registers.bus != NULL)
         return; /* PCI-DRV-CAP-02 */
     if (type == VQ_PCI_CAP_NOTIFY) {
-        if (cap_bytes < VQ_PCI_CAP_MULTIPLIER + 4 || at + VQ_PCI_CAP_MULTIPLIER + 4 > SPACE)
+        if (cap_bytes < VQ_PCI_CAP_MULTIPLIER + 4 || at + VQ_PCI_CAP_MULTIPLIER + 4 > PCI_SPACE)
             return;
         multiplier = read_space(space, at + VQ_PCI_CAP_MULTIPLIER, 4);
     }
@@ -165,7 +165,7 @@ static void take_window(struct vq_pci_driver *p, uint32_t at, uint8_t type, uint
 static void take_capability(struct vq_pci_driver *p, uint32_t at)
 {
     const struct vq_registers *space = &p->config.space;
-    if (at + VQ_PCI_CAP_BYTES > SPACE)
+    if (at + VQ_PCI_CAP_BYTES > PCI_SPACE)
         return;
     uint8_t bytes = (uint8_t)read_space(space, at + VQ_PCI_CAP_LEN, 1);
     uint8_t type = (uint8_t)read_space(space, at + VQ_PCI_CAP_TYPE, 1);
@@ -174,7 +174,7 @@ static void take_capability(struct vq_pci_driver *p, uint32_t at)
     if (type != VQ_PCI_CAP_ACCESS)
         take_window(p, at, type, bytes);
     else if (p->access_capability == 0 && bytes >= VQ_PCI_CAP_DATA + 4 &&
-             at + VQ_PCI_CAP_DATA + 4 <= SPACE)
+             at + VQ_PCI_CAP_DATA + 4 <= PCI_SPACE)
         p->access_capability = (uint8_t)at;
 }
 
@@ -185,7 +185,7 @@ void vq_pci_find_windows(struct vq_pci_driver *p)
         if (walk.id == VQ_PCI_CAP_ID_VENDOR)
             take_capability(p, at);
         else if (walk.id == VQ_PCI_CAP_ID_MSIX && p->msix_capability == 0 &&
-                 at + VQ_PCI_MSIX_CAP_BYTES <= SPACE)
+                 at + VQ_PCI_MSIX_CAP_BYTES <= PCI_SPACE)
             p->msix_capability = (uint8_t)at;
     for (unsigned i = 0; i < sizeof(p->window) / sizeof(p->window[0]); i++) {
         struct vq_pci_window *w = &p->window[i];

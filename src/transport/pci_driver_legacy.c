@@ -6,13 +6,14 @@
 
 #if VQ_WITH_LEGACY
 
-static enum vq_error get_features(struct vq_transport *t, struct vq_features *offered)
+static enum vq_error pci_legacy_get_features(struct vq_transport *t, struct vq_features *offered)
 {
     offered->word[0] = vq_pci_get(vq_pci_of(t), VQ_PCI_LEGACY_DEVICE_FEATURES, 4);
     return VQ_OK;
 }
 
-static enum vq_error set_features(struct vq_transport *t, const struct vq_features *accepted)
+static enum vq_error pci_legacy_set_features(struct vq_transport *t,
+                                             const struct vq_features *accepted)
 {
     struct vq_pci_driver *p = vq_pci_of(t);
     vq_pci_put(p, VQ_PCI_LEGACY_DRIVER_FEATURES, 4, accepted->word[0]);
@@ -21,7 +22,7 @@ static enum vq_error set_features(struct vq_transport *t, const struct vq_featur
 }
 
 /* PCILEG-DRV-LAYOUT-03: behind the header, which is longer while MSI-X is enabled. */
-static uint32_t config_at(const struct vq_pci_driver *p)
+static uint32_t pci_legacy_config_at(const struct vq_pci_driver *p)
 {
     return vq_pci_msix_enabled(p) ? VQ_PCI_LEGACY_CONFIG_MSIX : VQ_PCI_LEGACY_CONFIG;
 }
@@ -34,21 +35,21 @@ static uint32_t bytes_from(const struct vq_pci_driver *p, uint32_t at)
     return bytes > at ? bytes - at : 0;
 }
 
-static uint32_t config_size(struct vq_transport *t)
+static uint32_t pci_legacy_config_size(struct vq_transport *t)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
-    return bytes_from(p, config_at(p));
+    return bytes_from(p, pci_legacy_config_at(p));
 }
 
 /* Where a field is, 0 beyond the end: it may have moved since somebody asked for the size. */
 static uint32_t field_at(const struct vq_pci_driver *p, uint32_t offset, uint32_t count)
 {
-    uint32_t at = config_at(p), bytes = bytes_from(p, at);
+    uint32_t at = pci_legacy_config_at(p), bytes = bytes_from(p, at);
     return offset <= bytes && count <= bytes - offset ? at + offset : 0;
 }
 
-static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *bytes,
-                                 uint32_t count)
+static enum vq_error pci_legacy_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
+                                            uint32_t count)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     uint32_t at = field_at(p, offset, count);
@@ -58,8 +59,8 @@ static enum vq_error read_config(struct vq_transport *t, uint32_t offset, void *
     return VQ_OK;
 }
 
-static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
-                                  uint32_t count)
+static enum vq_error pci_legacy_write_config(struct vq_transport *t, uint32_t offset,
+                                             const void *bytes, uint32_t count)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     uint32_t at = field_at(p, offset, count);
@@ -69,8 +70,8 @@ static enum vq_error write_config(struct vq_transport *t, uint32_t offset, const
     return VQ_OK;
 }
 
-static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
-                                       struct vq_constraints *constraints)
+static enum vq_error pci_legacy_queue_constraints(struct vq_transport *t, uint16_t index,
+                                                  struct vq_constraints *constraints)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     constraints->format = VQ_FORMAT_LEGACY;
@@ -84,14 +85,14 @@ static enum vq_error queue_constraints(struct vq_transport *t, uint16_t index,
     return vq_pci_get(p, VQ_PCI_LEGACY_QUEUE_PFN, 4) == 0 ? VQ_OK : VQ_ERR_STATE;
 }
 
-static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
-                                  const struct vq_place *place)
+static enum vq_error pci_legacy_queue_enable(struct vq_transport *t, uint16_t index,
+                                             const struct vq_place *place)
 {
     struct vq_pci_driver *p = vq_pci_of(t);
     struct vq_constraints constraints;
     uint64_t address = place->address[VQ_DESCRIPTOR_AREA];
     uint32_t page = (uint32_t)(address >> VQ_PCI_LEGACY_PAGE_SHIFT);
-    enum vq_error error = queue_constraints(t, index, &constraints);
+    enum vq_error error = pci_legacy_queue_constraints(t, index, &constraints);
     if (error != VQ_OK)
         return error;
     if (place->layout.format != VQ_FORMAT_LEGACY || place->layout.align != VQ_LEGACY_ALIGN_DEFAULT)
@@ -109,7 +110,7 @@ static enum vq_error queue_enable(struct vq_transport *t, uint16_t index,
     return error;
 }
 
-static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t data)
+static enum vq_error pci_legacy_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
     const struct vq_pci_driver *p = vq_pci_of(t);
     (void)data;
@@ -119,17 +120,17 @@ static enum vq_error notify(struct vq_transport *t, uint16_t index, uint32_t dat
     return VQ_OK;
 }
 
-static const struct vq_transport_ops legacy_ops = {
+static const struct vq_transport_ops pci_legacy_ops = {
     VQ_PCI_SHARED_OPS,
     .name = "pci",
-    .get_features = get_features,
-    .set_features = set_features,
-    .config_size = config_size,
-    .read_config = read_config,
-    .write_config = write_config,
-    .queue_constraints = queue_constraints,
-    .queue_enable = queue_enable,
-    .notify = notify,
+    .get_features = pci_legacy_get_features,
+    .set_features = pci_legacy_set_features,
+    .config_size = pci_legacy_config_size,
+    .read_config = pci_legacy_read_config,
+    .write_config = pci_legacy_write_config,
+    .queue_constraints = pci_legacy_queue_constraints,
+    .queue_enable = pci_legacy_queue_enable,
+    .notify = pci_legacy_notify,
 };
 
 static const struct vq_pci_offsets legacy_offsets = {
@@ -148,7 +149,7 @@ enum vq_error vq_pci_legacy_init(struct vq_pci_driver *p)
     if (!vq_pci_map(p, 0, 0, VQ_PCI_LEGACY_CONFIG, &w->registers))
         return VQ_ERR_UNSUPPORTED;
     w->bytes = w->registers.bytes;
-    p->transport.ops = &legacy_ops;
+    p->transport.ops = &pci_legacy_ops;
     p->at = &legacy_offsets;
     return VQ_OK;
 }

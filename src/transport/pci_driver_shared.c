@@ -4,9 +4,9 @@
  */
 #include "pci_driver.h"
 
-#define SPACE 256u
+#define PCI_CAP_SPACE 256u
 
-static uint64_t read_pair(const struct vq_registers *space, uint32_t low, uint32_t high)
+static uint64_t pci_read_pair(const struct vq_registers *space, uint32_t low, uint32_t high)
 {
     uint32_t first = vq_registers_read(space, low, 4);
     return first | (uint64_t)vq_registers_read(space, high, 4) << 32;
@@ -16,14 +16,14 @@ static uint64_t read_pair(const struct vq_registers *space, uint32_t low, uint32
 static bool describes(const struct vq_registers *space, uint32_t at, uint8_t id,
                       struct vq_pci_shared_memory *region)
 {
-    if (at + VQ_PCI_CAP_LENGTH_HIGH + 4 > SPACE ||
+    if (at + VQ_PCI_CAP_LENGTH_HIGH + 4 > PCI_CAP_SPACE ||
         vq_registers_read(space, at + VQ_PCI_CAP_LEN, 1) < VQ_PCI_CAP_LENGTH_HIGH + 4 ||
         vq_registers_read(space, at + VQ_PCI_CAP_TYPE, 1) != VQ_PCI_CAP_SHARED ||
         vq_registers_read(space, at + VQ_PCI_CAP_REGION, 1) != id)
         return false;
     region->bar = (uint8_t)vq_registers_read(space, at + VQ_PCI_CAP_BAR, 1);
-    region->offset = read_pair(space, at + VQ_PCI_CAP_OFFSET, at + VQ_PCI_CAP_OFFSET_HIGH);
-    region->bytes = read_pair(space, at + VQ_PCI_CAP_LENGTH, at + VQ_PCI_CAP_LENGTH_HIGH);
+    region->offset = pci_read_pair(space, at + VQ_PCI_CAP_OFFSET, at + VQ_PCI_CAP_OFFSET_HIGH);
+    region->bytes = pci_read_pair(space, at + VQ_PCI_CAP_LENGTH, at + VQ_PCI_CAP_LENGTH_HIGH);
     return region->bar < VQ_PCI_BARS && region->bytes != 0 &&
            region->bytes - 1 <= UINT64_MAX - region->offset;
 }
