@@ -84,13 +84,14 @@ static inline void guest_add(struct echo_guest *g)
     (void)vq_driver_publish(&g->ring);
 }
 
-/* Has it been answered? */
+/* Has it been answered? Of the next answer the guest wants to be told. */
 static inline bool guest_got(struct echo_guest *g)
 {
     struct vq_done done;
 
     if (vq_driver_get(&g->ring, &done, 1) != 1)
         return false;
+    (void)vq_driver_enable_notifications(&g->ring);
     if (!g->echo.hold) {
         assert_int_equal(done.written, 8);
         assert_memory_equal(g->ram + RAM_DATA + 16, "requests", 8);

@@ -17,6 +17,12 @@ static bool packed(const struct vq_model_state *s)
     return vq_feature(&s->chosen, VQ_F_RING_PACKED);
 }
 
+/* Or about to be. */
+static bool suspended(const struct vq_model_state *s)
+{
+    return s->suspending || (s->status & VQ_STATUS_SUSPEND) != 0;
+}
+
 uint16_t vq_model_queue_count(const struct vq_model_state *s)
 {
     uint16_t count = vq_model_of(s)->ops->queue_count(vq_model_of(s));
@@ -34,8 +40,7 @@ struct vq_model_queue *vq_model_queue(const struct vq_model_state *s, uint32_t i
 struct vq_model_queue *vq_model_queue_open(const struct vq_model_state *s, uint32_t index)
 {
     struct vq_model_queue *q = vq_model_queue(s, index);
-    if (q == NULL || q->enabled || q->running || s->resetting || s->suspending ||
-        (s->status & VQ_STATUS_SUSPEND) != 0)
+    if (q == NULL || q->enabled || q->running || s->resetting || suspended(s))
         return NULL;
     return q;
 }
@@ -275,14 +280,13 @@ void vq_model_queue_set_page(struct vq_model_state *s, uint32_t index, uint32_t 
 
 void vq_model_queue_clear(struct vq_model_state *s, uint32_t index)
 {
-    if (vq_model_queue(s, index) != NULL && !s->resetting)
+    if (vq_model_queue(s, index) != NULL && !s->resetting && !suspended(s))
         stop_queue(s, (uint16_t)index, false);
 }
 
 void vq_model_queue_reset(struct vq_model_state *s, uint32_t index)
 {
-    if (vq_feature(&s->chosen, VQ_F_RING_RESET) && (s->status & VQ_STATUS_FEATURES_OK) != 0 &&
-        (s->status & VQ_STATUS_SUSPEND) == 0)
+    if (vq_feature(&s->chosen, VQ_F_RING_RESET) && (s->status & VQ_STATUS_FEATURES_OK) != 0)
         vq_model_queue_clear(s, index);
 }
 

@@ -267,6 +267,9 @@ static void features(void **state)
         assert_int_equal(com(VQ_PCI_COMMON_DRIVER_FEATURE, 4), (uint32_t)(MODERN >> (32 * i)));
     }
     assert_false(rig_negotiate(MODERN | BIT(VQ_F_SR_IOV)));
+    set_com(VQ_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 1);
+    assert_int_equal(com(VQ_PCI_COMMON_DRIVER_FEATURE, 4),
+                     (uint32_t)((MODERN | BIT(VQ_F_SR_IOV)) >> 32));
     assert_false(rig_negotiate(MODERN | BIT(VQ_F_ADMIN_VQ)));
     assert_false(rig_negotiate(BIT(VQ_F_EVENT_IDX)));
 }
@@ -545,7 +548,7 @@ int main(void)
         VQ_TEST(shared, "shared memory lies in its BAR, each region under its own id "
                         "[PCI-DEV-CAP-04 PCI-DEV-SHM-01 PCI-DEV-SHM-02]"),
         VQ_TEST(features, "features are shown and read back, for any selector "
-                          "[PCI-DEV-COMMON-03 PCI-DEV-COMMON-04 FEAT-DEV-10]"),
+                          "[PCI-DEV-COMMON-03 PCI-DEV-COMMON-04 PCI-DEV-COMMON-05 FEAT-DEV-10]"),
         VQ_TEST(generation, "a changed configuration shows another generation "
                             "[PCI-DEV-COMMON-06]"),
         VQ_TEST(resets, "a reset is over when the status reads 0, and left nothing "
