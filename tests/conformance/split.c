@@ -481,6 +481,51 @@ static void polling(void **state)
     EACH(check_polling);
 }
 
+/* What the device was given and still has stands as it was given, whatever comes and goes
+ * beside it: descriptors, and the table where there is one. */
+static void check_live_buffer(struct queue_pair *p)
+{
+    struct vq_done done;
+    uint16_t held = add_three(p), slot = held;
+    struct pair_descriptor before[3];
+    bool table = p->options.indirect_entries != 0;
+    const void *descriptors = p->driver_config.descriptor_area;
+
+    if (table)
+        descriptors = (const uint8_t *)p->driver_config.indirect_tables +
+                      (size_t)16 * p->options.indirect_entries * held;
+    for (unsigned i = 0; i < 3; i++) {
+        before[i] = pair_descriptor(p, descriptors, table ? i : slot);
+        slot = before[i].next;
+    }
+    (void)vq_driver_publish(&p->driver);
+    EXPECT(p, pair_pop(p));
+    for (unsigned round = 0; round < 4 * SIZE; round++) {
+        uint16_t id = add_three(p);
+        (void)vq_driver_publish(&p->driver);
+        EXPECT(p, id != held);
+        (void)answer(p, 50);
+        EXPECT_EQ(p, vq_driver_get(&p->driver, &done, 1), 1);
+        slot = held;
+        for (unsigned i = 0; i < 3; i++) {
+            struct pair_descriptor now = pair_descriptor(p, descriptors, table ? i : slot);
+            EXPECT(p, memcmp(&now, &before[i], sizeof(now)) == 0);
+            slot = now.next;
+        }
+    }
+    EXPECT(p, pair_push(p, held, 50));
+    (void)vq_device_publish(&p->device);
+    EXPECT_EQ(p, vq_driver_get(&p->driver, &done, 1), 1);
+    EXPECT_EQ(p, done.id, held);
+}
+
+static void live_buffer(void **state)
+{
+    (void)state;
+    EACH(check_live_buffer);
+    EACH(check_live_buffer, .indirect = true, .indirect_entries = 3);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -523,6 +568,7 @@ int main(void)
                 "[SPLIT-DEV-DESC-04]"),
         VQ_TEST(mixed, "direct descriptors may end in a table, whose WRITE means nothing "
                        "[SPLIT-DEV-INDIR-01 SPLIT-DEV-INDIR-02]"),
+        VQ_TEST(live_buffer, "what the device has is not written to [INIT-DRV-CLEAN-01]"),
         VQ_TEST(cap, "a chain may be too long for the device [SPLIT-DEV-FRAMING-02]"),
         VQ_TEST(polling, "a device that looks by itself needs no kick "
                          "[SPLIT-DEV-SUPPLY-01 SPLIT-DEV-SUPPLY-02]"),

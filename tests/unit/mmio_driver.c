@@ -884,7 +884,7 @@ static const struct CMUnitTest tests[] = {
     VQ_TEST(refuses_queue, "a queue that is too large, not there or in use [MMIO-DRV-REG-16 "
                            "MMIO-DRV-REG-17]"),
     VQ_TEST(resets_queue, "a queue is reset when QueueReset reads 0, and enabled anew, smaller "
-                          "[MMIO-DRV-REG-23 MMIO-DRV-REG-24 MMIO-DRV-REG-25]"),
+                          "[BASIC-DRV-VQRST-01 MMIO-DRV-REG-23 MMIO-DRV-REG-24 MMIO-DRV-REG-25]"),
     VQ_TEST(stops_queue, "QueueReady is cleared and read back [MMIO-DRV-REG-18 MMIO-DRV-REG-19]"),
     VQ_TEST(notifies, "a notification holds the index, or data [MMIO-DRV-KICK-01 "
                       "MMIO-DRV-KICK-02]"),

@@ -5,6 +5,7 @@
 
 #include "pci_fake.h"
 
+#include <vq/rng_driver.h>
 #include <vq/status.h>
 
 #ifndef VQ_WITH_LEGACY
@@ -505,6 +506,25 @@ static void values(void **state)
     }
 }
 
+/* Drivers of device types ask for what the queue's transport knows to do. */
+static void asks_for_config_data(void **state)
+{
+    static _Alignas(16) uint8_t ring[1024];
+    static struct vq_driver_slot slots[8];
+    static uint64_t tags[8];
+    const struct vq_queue_piece piece = {ring, 0x40000000, sizeof(ring)};
+    const struct vq_rng_driver_options options = {
+        .queue_size = 8, .memory = {.pieces = &piece, .count = 1}, .slots = slots, .tags = tags};
+    struct vq_rng_driver rng;
+    (void)state;
+    modern(4, FAKE_MODERN | FAKE_BIT(VQ_F_NOTIF_CONFIG_DATA));
+    assert_int_equal(fake_open(&f, VQ_PCI_PREFER_MODERN, 0), VQ_OK);
+    assert_int_equal(vq_rng_driver_open(&rng, f.t, &options, NULL), VQ_OK);
+    assert_true(f.accepted[1] >> (VQ_F_NOTIF_CONFIG_DATA - 32) & 1);
+    assert_int_equal(vq_transport_notify(f.t, 0, 0), VQ_OK);
+    assert_true(log_find(&f.log, 0, 'w', FAKE_NOTIFY, 0x70) < f.log.count);
+}
+
 /* --- interrupts ---------------------------------------------------------------------- */
 
 static void reads_isr(void **state)
@@ -937,14 +957,17 @@ static const struct CMUnitTest tests[] = {
     VQ_TEST(refuses_queue, "a queue that is too large, not there or in use, or no power of two "
                            "[PCI-DRV-COMMON-03]"),
     VQ_TEST(packed_size, "a packed queue has any size but 0 [PCI-DRV-COMMON-02]"),
-    VQ_TEST(resets_queue, "a queue is reset when queue_reset reads 0, and enabled anew, smaller "
-                          "[PCI-DRV-COMMON-06 PCI-DRV-COMMON-07 PCI-DRV-COMMON-08 "
-                          "PCI-DRV-COMMON-09]"),
+    VQ_TEST(resets_queue,
+            "a queue is reset when queue_reset reads 0, and enabled anew, smaller "
+            "[BASIC-DRV-VQRST-01 PCI-DRV-COMMON-06 PCI-DRV-COMMON-07 PCI-DRV-COMMON-08 "
+            "PCI-DRV-COMMON-09]"),
     VQ_TEST(doorbells, "a notification goes to offset and multiplier, as 16 bits "
                        "[PCI-DRV-NOTIFCAP-01 PCI-DRV-KICK-01]"),
     VQ_TEST(bad_doorbells, "a doorbell beyond its capability, or not aligned, is refused"),
     VQ_TEST(values, "what a notification says [PCI-DRV-KICK-01 PCI-DRV-KICK-02 PCI-DRV-KICK-03 "
                     "PCI-DRV-KICK-04 PCI-DRV-KICK-05 PCI-DRV-KICK-06]"),
+    VQ_TEST(asks_for_config_data, "queue_notif_config_data is asked for where it is offered "
+                                  "[FEAT-DRV-13 PCI-DRV-KICK-05]"),
     VQ_TEST(reads_isr, "without MSI-X the ISR status tells the cause [PCI-DRV-CFGINT-02]"),
 #if VQ_WITH_MSIX
     VQ_TEST(vectors, "vectors: one each, or shared, within the table, read back [PCI-DRV-MSIX-01 "
