@@ -3,6 +3,7 @@
  * came of it. The last line is "board ok" or "board failed".
  */
 #include <vq/blk.h>
+#include <vq/console.h>
 #include <vq/driver.h>
 #include <vq/net.h>
 #include <vq/rng.h>
@@ -23,6 +24,7 @@ static const struct test {
     uint16_t device_id;
 } tests[] = {
     {"block", test_block, VQ_BLK_DEVICE_ID},
+    {"console", test_console, VQ_CONSOLE_DEVICE_ID},
     {"network", test_network, VQ_NET_DEVICE_ID},
     {"entropy", test_entropy, VQ_RNG_DEVICE_ID},
 };
@@ -81,7 +83,7 @@ static bool run(const struct test *test, const struct found *found, const struct
     say(found->legacy ? " legacy" : " modern");
     say("\n");
 
-    rings_reset();
+    rings_reset(wish->hold);
     say("test ");
     say(test->name);
     const char *wrong = test->run(found->transport, wish);
@@ -107,6 +109,7 @@ _Noreturn void board_main(void)
     struct test_wish wish = {
         .queue_size = (uint16_t)(size <= VQ_SIZE_MAX ? size : VQ_SIZE_MAX),
         .without = option_features("without"),
+        .hold = option_given("hold"),
     };
     for (unsigned i = 0; i < count; i++) {
         const struct test *test = test_of(found[i].transport->device_id);
@@ -121,5 +124,7 @@ _Noreturn void board_main(void)
     say_number(" good=", good);
     bool all = tested != 0 && good == tested;
     say(all ? "\nboard ok\n" : "\nboard failed\n");
+    while (all && wish.hold)
+        ;
     board_exit(all);
 }

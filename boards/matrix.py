@@ -15,6 +15,7 @@ import argparse
 import collections
 import concurrent.futures
 import hashlib
+import json
 import os
 import random
 import re
@@ -24,13 +25,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 SECTOR = 512
 COPIED = 256 * SECTOR  # boards/test_block.c
 CHANGE = 0x5A
 DISK = 4 * COPIED
 ID = "vq.board"
+PORT = "vq.port"
 MAC = "52:54:00:76:71:01"
 LIMIT = 120  # seconds that a run may take on a machine that is busy with other things
 
@@ -121,13 +122,19 @@ OPTIONS = {
                                  properties=",packed=on", offers=[PACKED], legacy=False),
     "packed-not-taken": option("packed offered, split taken", without=[PACKED],
                                properties=",packed=on", offers=[PACKED], legacy=False),
+    "device": option("as the device sees it", size=4),
+    "packed-device": option("packed, as the device sees it", properties=",packed=on",
+                            offers=[PACKED], legacy=False),
+    "guide": option("the example of docs/firmware.md", legacy=False),
     "in-order": option("IN_ORDER", offers=[IN_ORDER], legacy=False),
 }
 
-DEVICES = ["block", "entropy", "network"]
+QEMU_NAMES = {"block": "virtio-blk", "entropy": "virtio-rng", "console": "virtio-serial",
+              "network": "virtio-net"}
+DEVICES = ["block", "entropy", "console", "network"]
 
 
-def devices(transport, properties, disk, console):
+def devices(transport, properties, disk, ports):
     """The arguments that give a machine its devices."""
     t = TRANSPORTS[transport]
     more = t.properties + properties
@@ -137,9 +144,11 @@ def devices(transport, properties, disk, console):
         "-device", f"virtio-blk-{t.bus},drive=disk,serial={ID}{more}",
         "-object", "rng-builtin,id=entropy",
         "-device", f"virtio-rng-{t.bus},rng=entropy{more}",
-        "-chardev", f"socket,id=console,fd={console}",
-        "-device", f"virtio-serial-{t.bus},max_ports=1{more}",
-        "-device", "virtconsole,chardev=console",
+        "-chardev", f"socket,id=first,fd={ports[0]}",
+        "-chardev", f"socket,id=second,fd={ports[1]}",
+        "-device", f"virtio-serial-{t.bus},max_ports=2{more}",
+        "-device", "virtconsole,chardev=first,nr=0",
+        "-device", f"virtserialport,chardev=second,nr=1,name={PORT}",
         "-netdev", "user,id=net,ipv6=off",
         "-device", f"virtio-net-{t.bus},netdev=net,mac={MAC}{rom}{more}",
     ]
@@ -152,11 +161,20 @@ def name_of(run):
     return f"{run.machine.name}, {TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}"
 
 
+# Another program, which knows one device on one transport.
+GUIDE = "guide"
+
+# The board leaves its devices running, and QEMU is asked where their queues are.
+HELD = {"device", "packed-device"}
+
+
 def runs(quick):
     for machine in MACHINES:
         for transport in machine.transports:
             for key, o in OPTIONS.items():
                 if transport in LEGACY and not o.legacy:
+                    continue
+                if key == GUIDE and transport != "mmio":
                     continue
                 # QEMU 7.2 offers it nowhere; newer ones may.
                 if key == "in-order" and machine.name != "riscv64":
@@ -175,31 +193,81 @@ QUICK_OPTIONS = {"all", "size-4", "packed"}
 # --- one run ---------------------------------------------------------------------------
 
 
-def line_of(run):
-    """What the host says to the console: some hundred characters."""
-    letters = random.Random(name_of(run))
-    return bytes(letters.choice(b"abcdefghijklmnopqrstuvwxyz0123456789 ") for _ in range(300)) + b"\n"
+class Talker:
+    """The host's end of a port: says a line of some hundred characters, and hears the echo."""
+
+    def __init__(self, seed):
+        letters = random.Random(seed)
+        text = b"abcdefghijklmnopqrstuvwxyz0123456789 "
+        self.line = bytes(letters.choice(text) for _ in range(300)) + b"\n"
+        self.heard = b""
+        self.ours, self.theirs = socket.socketpair()
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.talk)
+
+    def talk(self):
+        left = self.line
+        while not self.stop.is_set() and len(self.heard) < len(self.line):
+            readable, writable, _ = select.select([self.ours], [self.ours] if left else [], [], 0.05)
+            try:
+                if writable:
+                    left = left[self.ours.send(left):]
+                if readable:
+                    data = self.ours.recv(4096)
+                    if not data:
+                        return
+                    self.heard += data
+            except OSError:
+                return
+
+    def start(self):
+        self.theirs.close()
+        self.thread.start()
+
+    def finish(self):
+        """What was said last may still be on its way."""
+        self.thread.join(2)
+        self.stop.set()
+        self.thread.join()
+        self.ours.close()
 
 
-def echo(end, line, heard, stop):
-    """Sends a line and collects what comes back, until the board is gone."""
-    left = line
-    while not stop.is_set():
-        readable, writable, _ = select.select([end], [end] if left else [], [], 0.05)
-        try:
-            if writable:
-                left = left[end.send(left):]
-            if readable:
-                data = end.recv(4096)
-                if not data:
-                    return
-                heard += data
-        except OSError:
-            return
+def look(path):
+    """Asks QEMU for the queues of its devices, by name of the device, and ends it."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(path)
+        stream = s.makefile("rw", encoding="utf-8")
+
+        def ask(command, **arguments):
+            json.dump({"execute": command, "arguments": arguments}, stream)
+            stream.flush()
+            while True:
+                answer = json.loads(stream.readline())
+                if "return" in answer or "error" in answer:
+                    return answer.get("return")
+
+        json.loads(stream.readline())
+        ask("qmp_capabilities")
+        seen = {}
+        for device in ask("x-query-virtio"):
+            queues = []
+            for i in range(8):
+                q = ask("x-query-virtio-queue-status", path=device["path"], queue=i)
+                if q and q["vring-desc"]:
+                    queues.append((q["vring-num"], q["vring-desc"], q["vring-avail"],
+                                   q["vring-used"]))
+            seen[device["name"]] = sorted(queues)
+        ask("quit")
+        return seen
+
+
+Launched = collections.namedtuple(
+    "Launched", "command said status wanted_disk disk talkers seen")
 
 
 def launch(run, folder, directory):
-    """Returns what the board said, how it ended, what its disk must be and is, and the echo."""
+    """Starts a machine, and returns all that can be said of it when it has ended."""
     machine, o, t = run.machine, OPTIONS[run.option], TRANSPORTS[run.transport]
     size = MAX if run.transport in FIXED else o.size
     words = [f"size={size}"]
@@ -207,6 +275,8 @@ def launch(run, folder, directory):
         words.append("without=" + ",".join(map(str, o.without)))
     if t.board:
         words.append(t.board)
+    if run.option in HELD:
+        words.append("hold")
     text = os.path.join(directory, "options")
     with open(text, "w", encoding="ascii") as f:
         f.write(" ".join(words))
@@ -215,44 +285,46 @@ def launch(run, folder, directory):
     content = bytearray(random.Random(name_of(run)).randbytes(DISK))
     with open(disk, "wb") as f:
         f.write(content)
-    content[COPIED:2 * COPIED] = bytes(b ^ CHANGE for b in content[:COPIED])
+    if run.option == GUIDE:
+        content[SECTOR:2 * SECTOR] = content[:SECTOR]
+    else:
+        content[COPIED:2 * COPIED] = bytes(b ^ CHANGE for b in content[:COPIED])
 
-    ours, theirs = socket.socketpair()
+    program = "-firmware" if run.option == GUIDE else ""
+    talkers = [Talker(name_of(run) + port) for port in ("first", "second")]
+    ends = [t.theirs.fileno() for t in talkers]
     command = machine.command + [
-        "-kernel", os.path.join(folder, machine.elf + ".elf"), "-m", "64M", "-nodefaults",
+        "-kernel", os.path.join(folder, machine.elf + program + ".elf"), "-m", "64M", "-nodefaults",
         "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
+        "-qmp", f"unix:{directory}/qmp,server=on,wait=off",
         "-device", f"loader,file={text},addr={machine.options:#x},force-raw=on",
-    ] + devices(run.transport, o.properties, disk, theirs.fileno())
-    heard, stop = bytearray(), threading.Event()
-    talker = threading.Thread(target=echo, args=(ours, line_of(run), heard, stop))
+    ] + devices(run.transport, o.properties, disk, ends)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()]) as process:
-        theirs.close()
-        talker.start()
-        try:
-            said, _ = process.communicate(timeout=LIMIT)
-            status = process.returncode
-        except subprocess.TimeoutExpired:
-            process.kill()
-            said, _ = process.communicate()
-            status = f"still running after {LIMIT} seconds"
-    # What the board wrote last may still be on its way.
-    until = time.monotonic() + 2
-    while len(heard) < len(line_of(run)) and time.monotonic() < until and talker.is_alive():
-        time.sleep(0.01)
-    stop.set()
-    talker.join()
-    ours.close()
+                          stderr=subprocess.STDOUT, pass_fds=ends) as process:
+        for talker in talkers:
+            talker.start()
+        watchdog = threading.Timer(LIMIT, process.kill)
+        watchdog.start()
+        lines, seen = [], {}
+        for line in process.stdout:
+            lines.append(line.decode("ascii", "replace").strip())
+            if lines[-1] == "board ok" and run.option in HELD:
+                seen = look(os.path.join(directory, "qmp"))
+        status = process.wait()
+        if not watchdog.is_alive():
+            status = f"killed after {LIMIT} seconds"
+        watchdog.cancel()
+    for talker in talkers:
+        talker.finish()
     with open(disk, "rb") as f:
         found = f.read()
-    return (command, said.decode("ascii", "replace").replace("\r", ""), status, content, found,
-            bytes(heard))
+    return Launched(command, "\n".join(lines), status, content, found, talkers, seen)
 
 
 # --- what is checked -------------------------------------------------------------------
 
-Queue = collections.namedtuple("Queue", "format offered fixed size address bytes legacy")
-QUEUE = re.compile(r"queue \d+ (split|packed|legacy) offered=(\d+) (fixed|choice) size=(\d+) "
+Queue = collections.namedtuple("Queue", "wanted format offered fixed size address bytes legacy")
+QUEUE = re.compile(r"queue \d+ wanted=(\d+) (split|packed|legacy) offered=(\d+) (fixed|choice) size=(\d+) "
                    r"descriptor=(\w+) driver=(\w+) device=(\w+) bytes=(\d+) legacy=(\d+)")
 
 
@@ -272,8 +344,8 @@ def queues_of(lines):
     for line in lines:
         m = QUEUE.match(line)
         if m:
-            yield Queue(m[1], int(m[2]), m[3] == "fixed", int(m[4]),
-                        [int(m[i], 16) for i in (5, 6, 7)], int(m[8]), int(m[9]))
+            yield Queue(int(m[1]), m[2], int(m[3]), m[4] == "fixed", int(m[5]),
+                        [int(m[i], 16) for i in (6, 7, 8)], int(m[9]), int(m[10]))
 
 
 def up(n, align):
@@ -289,7 +361,7 @@ def check_queue(q, run):
         return f"the queue is {q.format}, not {want}"
     if q.fixed != (run.transport in FIXED):
         return "the size is a choice where there is none, or none where there is"
-    size = q.offered if q.fixed else min(o.size, q.offered)
+    size = q.offered if q.fixed else min(q.wanted, q.offered)
     if q.size != size:
         return f"size {q.size} instead of {size} (offered {q.offered})"
     descriptor, driver, device = q.address
@@ -332,13 +404,21 @@ def check_features(test, run):
     return None
 
 
+def check_guide(run, launched):
+    """The same for the example of the guide, which says no more than how it ended."""
+    if launched.status != run.machine.good:
+        return "not ok", f"it ended with {launched.status}"
+    if hashlib.sha256(launched.disk).digest() != hashlib.sha256(launched.wanted_disk).digest():
+        return "not ok", "the disk has another sha256 than it should have"
+    return "ok", ""
+
+
 def check_device(device, lines, run, launched):
     """(outcome, reason) of one device in one run."""
-    _, _, status, wanted_disk, disk, heard = launched
     o = OPTIONS[run.option]
     test = next((line for line in lines if line.startswith("test ")), None)
     if test is None:
-        return "not ok", f"no test ran (status {status})"
+        return "not ok", f"no test ran (status {launched.status})"
     missing = [bit for bit in o.offers if not number("offered", test) >> bit & 1]
     if missing:
         return "skip", f"feature {missing[0]} is not offered"
@@ -348,28 +428,38 @@ def check_device(device, lines, run, launched):
     queues = list(queues_of(lines))
     if reason is None and not queues:
         reason = "no queue"
+    if reason is None and run.transport not in FIXED and queues[0].wanted != o.size:
+        reason = f"a queue of {queues[0].wanted} was wanted"
     for q in queues:
         reason = reason or check_queue(q, run)
     if device == "block" and " small" not in test and reason is None:
-        digests = [hashlib.sha256(d).hexdigest() for d in (disk, wanted_disk)]
+        digests = [hashlib.sha256(d).hexdigest() for d in (launched.disk, launched.wanted_disk)]
         if digests[0] != digests[1]:
             reason = "the disk has sha256 {}, which should be {}".format(*digests)
-    if device == "console" and reason is None and heard != line_of(run):
-        reason = f"the echo is {heard!r}"
+    if device == "console" and reason is None:
+        for talker in launched.talkers:
+            if talker.heard != talker.line:
+                reason = f"the echo is {talker.heard!r}"
+    if run.option in HELD and reason is None:
+        ours = sorted((q.size, *q.address) for q in queues)
+        if launched.seen.get(QEMU_NAMES[device]) != ours:
+            reason = f"QEMU sees queues at {launched.seen}, which should be {ours}"
     return ("ok", "") if reason is None else ("not ok", reason)
 
 
 def perform(run, folder):
     with tempfile.TemporaryDirectory(prefix="boards-") as directory:
         launched = launch(run, folder, directory)
-    command, said, status = launched[:3]
-    found = sections(said)
+    if run.option == GUIDE:
+        return run, {"block": check_guide(run, launched)}, {}, launched
+    found = sections(launched.said)
     results = {d: check_device(d, found.get(d, []), run, launched) for d in DEVICES}
     if all(outcome != "not ok" for outcome, _ in results.values()) and \
-            (status != run.machine.good or "board ok" not in said):
-        results[DEVICES[0]] = ("not ok", f"the board ended with {status}")
+            (launched.status != (0 if run.option in HELD else run.machine.good) or
+             "board ok" not in launched.said):
+        results[DEVICES[0]] = ("not ok", f"the board ended with {launched.status}")
     used = {d: (list(queues_of(found.get(d, []))), found.get(d, [])) for d in DEVICES}
-    return run, results, used, command, said
+    return run, results, used, launched
 
 
 # --- tables ----------------------------------------------------------------------------
@@ -441,9 +531,9 @@ def main():
     chosen = [r for r in runs(arguments.quick)
               if all(word in name_of(r) for word in arguments.only)]
     counts, done, n = collections.Counter(), [], 0
-    print(f"1..{len(chosen) * len(DEVICES)}", flush=True)
+    print(f"1..{sum(1 if r.option == GUIDE else len(DEVICES) for r in chosen)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for run, results, used, command, said in pool.map(
+        for run, results, used, launched in pool.map(
                 lambda r: perform(r, arguments.folder), chosen):
             done.append((run, results, used))
             for device, (outcome, reason) in results.items():
@@ -454,8 +544,8 @@ def main():
                     line += f" # SKIP {reason}" if outcome == "skip" else f" # {reason}"
                 print(line)
             if arguments.verbose or any(o == "not ok" for o, _ in results.values()):
-                print("# " + " ".join(command))
-                for line in said.splitlines():
+                print("# " + " ".join(launched.command))
+                for line in launched.said.splitlines():
                     print("#   " + line)
             sys.stdout.flush()
     lines = list(tables(done))

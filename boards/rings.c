@@ -17,14 +17,16 @@ static size_t used;
 static struct {
     struct vq_constraints constraints;
     struct vq_place place;
+    uint32_t wanted;
 } queues[QUEUES];
 static unsigned queue_count;
 
 static struct vq_queue_piece whole = {.host = pool, .bytes = sizeof(pool)};
 
-void rings_reset(void)
+void rings_reset(bool hold)
 {
-    used = 0;
+    if (!hold)
+        used = 0;
     queue_count = 0;
     whole.address = (uintptr_t)pool;
 }
@@ -87,6 +89,7 @@ static enum vq_error place(const struct vq_queue_memory *memory,
     }
     error = vq_place_find(constraints, size, fragments, count, place, NULL);
     if (error == VQ_OK && queue_count < QUEUES) {
+        queues[queue_count].wanted = wanted;
         queues[queue_count].constraints = *constraints;
         queues[queue_count++].place = *place;
     }
@@ -122,6 +125,7 @@ void rings_report(void)
 {
     for (unsigned i = 0; i < queue_count; i++) {
         say_number("queue ", i);
+        say_number(" wanted=", queues[i].wanted);
         report(&queues[i].constraints, &queues[i].place);
     }
 }

@@ -9,8 +9,9 @@
 
 #include <vq/queue.h>
 
-/* Takes all memory back. No device may use it any more. */
-void rings_reset(void);
+/* Forgets the queues, and takes all memory back: no device may use it any more. With `hold` the
+ * memory stays as it is. */
+void rings_reset(bool hold);
 
 /* Memory that is aligned to 16 bytes; it stops the board when there is none. */
 void *rings_take(size_t bytes);

@@ -12,6 +12,7 @@
 struct test_wish {
     uint16_t queue_size;        /* the largest */
     struct vq_features without; /* features not to accept */
+    bool hold;                  /* leave the device running, for others to look at it */
 };
 
 const char *test_block(struct vq_transport *t, const struct test_wish *wish);

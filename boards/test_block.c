@@ -188,6 +188,8 @@ const char *test_block(struct vq_transport *t, const struct test_wish *wish)
     const char *wrong = queue.size < 3 ? exercise_small(&queue) : exercise(&queue);
     say_number(" requests=", requests);
     say_number(" together=", together);
+    if (wish->hold)
+        return wrong;
     if (vq_blk_driver_close(&driver) != VQ_OK && wrong == NULL)
         wrong = "the device does not reset";
     return wrong;

@@ -158,6 +158,8 @@ const char *test_network(struct vq_transport *t, const struct test_wish *wish)
     if (error != VQ_OK)
         return test_refused(&result);
     const char *wrong = exercise(&nic);
+    if (wish->hold)
+        return wrong;
     if (vq_net_driver_close(&nic) != VQ_OK && wrong == NULL)
         wrong = "the device does not reset";
     return wrong;
