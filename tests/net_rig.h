@@ -70,6 +70,7 @@ struct net {
     struct vq_region region;
     struct vq_memory memory;
     struct vq_model_queue loop_queues[VQ_NET_QUEUES];
+    bool legacy;
     struct vq_loopback_config loop_config;
     struct vq_loopback loop;
     struct net_sent sent[NET_LOG];
@@ -128,7 +129,8 @@ static inline void net_prepare(enum net_shape shape)
         vq_feature_set(without, VQ_NET_F_MRG_RXBUF);
         vq_feature_set(without, VQ_F_EVENT_IDX);
     }
-    if (shape == NET_LEGACY || shape == NET_LEGACY_PLAIN || shape == NET_LEGACY_BIG)
+    n.legacy = shape == NET_LEGACY || shape == NET_LEGACY_PLAIN || shape == NET_LEGACY_BIG;
+    if (n.legacy)
         vq_feature_set(&n.device.without, VQ_F_VERSION_1);
     if (shape == NET_LEGACY_PLAIN)
         vq_feature_set(&n.device.without, VQ_F_ANY_LAYOUT);
@@ -177,6 +179,13 @@ static inline enum vq_error net_hear_config(struct vq_device_model *model, uint3
     return VQ_OK;
 }
 
+/* What a legacy driver here takes for the order of its fields. A device that is told of another
+ * order shows it until VERSION_1 is accepted, and the driver looks at the MTU before that. */
+static inline bool net_legacy_big(void)
+{
+    return n.loop_config.legacy_big_endian || (NET_HOST_BIG && n.legacy);
+}
+
 /* Between net_prepare and net_open: from now on the device offers and shows what `words` say, at
  * first what it would say by itself. */
 static inline void net_speak(void)
@@ -184,7 +193,7 @@ static inline void net_speak(void)
     const size_t bytes = vq_net_device_bytes(&n.device);
 
     assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
-    vq_net_device_set_legacy_order(&n.dev, NET_HOST_BIG || n.loop_config.legacy_big_endian);
+    vq_net_device_set_legacy_order(&n.dev, net_legacy_big());
     n.by_words = true;
     n.words.offered = n.dev.model.ops->offered(&n.dev.model);
     n.words.config_size = VQ_NET_CONFIG_SIZE;
@@ -202,7 +211,7 @@ static inline enum vq_error net_open(void)
 
     assert_true(bytes != 0 && bytes <= sizeof net_device_memory);
     assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
-    vq_net_device_set_legacy_order(&n.dev, NET_HOST_BIG || n.loop_config.legacy_big_endian);
+    vq_net_device_set_legacy_order(&n.dev, net_legacy_big());
     if (n.by_words) {
         n.words.real = n.dev.model.ops;
         n.words.ops = *n.dev.model.ops;

@@ -199,7 +199,7 @@ enum vq_error vq_loopback_init(struct vq_loopback *loop, const struct vq_loopbac
         .memory = config->memory,
         .queues = config->queues,
         .queue_count = config->queue_count,
-        .legacy_big_endian = config->legacy_big_endian,
+        .legacy_big_endian = VQ_HOST_BIG || config->legacy_big_endian,
     };
     if (config->model == NULL)
         return VQ_ERR_INVALID;

@@ -286,7 +286,6 @@ enum vq_error vq_model_state_init(struct vq_model_state *s, const struct vq_mode
         .front_ops = front_ops,
         .front = front,
     };
-    s->config.legacy_big_endian = VQ_HOST_BIG || config->legacy_big_endian;
     for (uint16_t i = 0; i < config->queue_count; i++) {
         s->config.queues[i] = (struct vq_model_queue){.enabled = false};
         vq_model_forget(&s->config.queues[i]);
