@@ -167,7 +167,7 @@ enum vq_error vq_blk_device_init(struct vq_blk_device *dev,
         .model = {.ops = &vq_blk_ops},
         .config = c,
         .offered = vq_blk_offer(&c),
-        .queues = memory,
+        .queues = (uint8_t *)memory,
         .queue_stride = carve.stride,
     };
     for (size_t i = 0; c.serial && i < sizeof dev->serial && c.serial[i] != '\0'; i++)

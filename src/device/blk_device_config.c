@@ -5,12 +5,14 @@
  * All here runs on the control thread while queues may run on others. The only
  * field that they share is `writeback`, one byte, which is atomic.
  */
+#include <vq/layout.h>
+
 #include "blk_device.h"
 #include "model_parts.h"
 
 /* Up to and with unused1: what lies beyond belongs to features that are never offered. */
 #define VQ_BLK_SHOWN_BYTES 60u
-_Static_assert(VQ_BLK_SHOWN_BYTES == VQ_BLK_CONFIG_MAX_SECURE_ERASE_SECTORS, "unused1 ends here");
+VQ_STATIC_ASSERT(VQ_BLK_SHOWN_BYTES == VQ_BLK_CONFIG_MAX_SECURE_ERASE_SECTORS, "unused1 ends here");
 
 struct vq_features vq_blk_offer(const struct vq_blk_device_config *c)
 {
@@ -144,7 +146,7 @@ enum vq_error vq_blk_write_config(struct vq_device_model *model, uint32_t offset
                                   uint32_t count)
 {
     struct vq_blk_device *dev = vq_blk_device_of(model);
-    const uint8_t *in = bytes;
+    const uint8_t *in = (const uint8_t *)bytes;
     uint8_t shown[VQ_BLK_SHOWN_BYTES];
     uint8_t writeback;
 

@@ -30,7 +30,7 @@ static struct vq_blk_header vq_blk_load_header(const struct vq_blk_queue *q,
 {
     const bool big = q->big_endian;
     uint64_t copy[2];
-    const uint8_t *at = s->base;
+    const uint8_t *at = (const uint8_t *)s->base;
 
     if (s->bytes < VQ_BLK_HEADER_BYTES || (uintptr_t)at % sizeof(uint64_t) != 0) {
         vq_model_gather(s, 0, copy, sizeof copy);
@@ -181,37 +181,39 @@ static unsigned vq_blk_begin_ranges(const struct vq_blk_queue *q, struct vq_blk_
 }
 
 static const struct vq_blk_kind {
+    uint8_t type;
     vq_blk_begin_fn *begin;
     bool writes;     /* ends with IOERR on a read-only disk */
     bool legacy;     /* known to legacy drivers only */
     uint8_t feature; /* must have been negotiated; 0: none */
 } vq_blk_kinds[] = {
-    [VQ_BLK_T_IN] = {.begin = vq_blk_begin_in},
-    [VQ_BLK_T_OUT] = {.begin = vq_blk_begin_out, .writes = true},
-    [VQ_BLK_T_FLUSH] = {.begin = vq_blk_begin_flush},
-    [VQ_BLK_T_FLUSH_OUT] = {.begin = vq_blk_begin_flush, .legacy = true},
-    [VQ_BLK_T_GET_ID] = {.begin = vq_blk_begin_id},
-    [VQ_BLK_T_DISCARD] = {.begin = vq_blk_begin_ranges,
-                          .writes = true,
-                          .feature = VQ_BLK_F_DISCARD},
-    [VQ_BLK_T_WRITE_ZEROES] = {.begin = vq_blk_begin_ranges,
-                               .writes = true,
-                               .feature = VQ_BLK_F_WRITE_ZEROES},
+    {.type = VQ_BLK_T_OUT, .begin = vq_blk_begin_out, .writes = true},
+    {.type = VQ_BLK_T_FLUSH, .begin = vq_blk_begin_flush},
+    {.type = VQ_BLK_T_WRITE_ZEROES,
+     .begin = vq_blk_begin_ranges,
+     .writes = true,
+     .feature = VQ_BLK_F_WRITE_ZEROES},
+    {.type = VQ_BLK_T_DISCARD,
+     .begin = vq_blk_begin_ranges,
+     .writes = true,
+     .feature = VQ_BLK_F_DISCARD},
+    {.type = VQ_BLK_T_GET_ID, .begin = vq_blk_begin_id},
+    {.type = VQ_BLK_T_FLUSH_OUT, .begin = vq_blk_begin_flush, .legacy = true},
 };
 
 /* Everything else is UNSUPP: BLK-DEV-OP-21, BLK-DEV-ZONE-01. */
 static unsigned vq_blk_dispatch(const struct vq_blk_queue *q, struct vq_blk_request *r,
                                 const struct vq_blk_header *h)
 {
-    const struct vq_blk_kind *kind;
+    const struct vq_blk_kind *kind = vq_blk_kinds;
+    const struct vq_blk_kind *const end = kind + sizeof vq_blk_kinds / sizeof vq_blk_kinds[0];
 
     /* What nearly every request is, without a call through the table. */
     if (h->type == VQ_BLK_T_IN)
         return vq_blk_begin_in(q, r, h);
-    if (h->type >= sizeof vq_blk_kinds / sizeof vq_blk_kinds[0])
-        return VQ_BLK_S_UNSUPP;
-    kind = &vq_blk_kinds[h->type];
-    if (!kind->begin || (kind->legacy && !q->legacy))
+    while (kind != end && kind->type != h->type)
+        kind++;
+    if (kind == end || (kind->legacy && !q->legacy))
         return VQ_BLK_S_UNSUPP;
     if (kind->writes && q->device->config.read_only)
         return VQ_BLK_S_IOERR;

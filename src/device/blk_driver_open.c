@@ -87,13 +87,14 @@ static uint16_t segment_limit(const struct vq_blk_driver *driver,
     return (uint16_t)limit;
 }
 
-static enum vq_error open_queue(struct vq_blk_driver *driver, uint16_t index)
+static enum vq_error blk_open_queue(struct vq_blk_driver *driver, uint16_t index)
 {
     const struct vq_blk_driver_options *o = driver->options;
     const struct vq_blk_memory *memory = &o->memory[index];
     struct vq_transport *t = driver->transport;
     struct vq_blk_driver_queue *q = &driver->queues[index];
-    uint8_t *shared = memory->shared, *private_memory = memory->private_memory;
+    uint8_t *shared = (uint8_t *)memory->shared;
+    uint8_t *private_memory = (uint8_t *)memory->private_memory;
 
     struct memory_map map;
     enum vq_error error = map_memory(o, &map);
@@ -148,7 +149,7 @@ static enum vq_error blk_choose(void *context, struct vq_transport *t, struct vq
 
 static enum vq_error blk_setup(void *context, struct vq_transport *t)
 {
-    struct vq_blk_driver *driver = context;
+    struct vq_blk_driver *driver = (struct vq_blk_driver *)context;
     const struct vq_blk_driver_options *o = driver->options;
     enum vq_error error = vq_blk_facts_read(t, &driver->facts);
     if (error != VQ_OK)
@@ -161,7 +162,7 @@ static enum vq_error blk_setup(void *context, struct vq_transport *t)
     if (count > driver->facts.queue_count)
         count = driver->facts.queue_count;
     for (uint16_t i = 0; i < count; i++) {
-        error = open_queue(driver, i);
+        error = blk_open_queue(driver, i);
         if (error != VQ_OK)
             return error;
         driver->queue_count = (uint16_t)(i + 1);

@@ -80,9 +80,9 @@ enum vq_error vq_blk_facts_read(struct vq_transport *t, struct vq_blk_facts *fac
     /* Fields that were not read are zero in the image. */
     *facts = (struct vq_blk_facts){
         .capacity = vq_transport_config64(t, image + VQ_BLK_CONFIG_CAPACITY),
+        .block_size = VQ_BLK_SECTOR_BYTES,
         .size_max = vq_transport_config32(t, image + VQ_BLK_CONFIG_SIZE_MAX),
         .seg_max = vq_transport_config32(t, image + VQ_BLK_CONFIG_SEG_MAX),
-        .block_size = VQ_BLK_SECTOR_BYTES,
         .queue_count = 1,
         .read_only = vq_feature(&t->accepted, VQ_BLK_F_RO),
         .flush = vq_feature(&t->accepted, VQ_BLK_F_FLUSH),

@@ -61,20 +61,23 @@ static void console_make(struct console_carve *carve, struct vq_console_device *
 
     if (dev == NULL)
         dev = &unused_device;
-    dev->ports = console_cut(carve, count * sizeof(struct vq_console_device_port));
-    dev->segments = console_cut(carve, c->segments * sizeof(struct vq_segment));
+    dev->ports = (struct vq_console_device_port *)console_cut(
+        carve, count * sizeof(struct vq_console_device_port));
+    dev->segments =
+        (struct vq_segment *)console_cut(carve, c->segments * sizeof(struct vq_segment));
     console_make_end(carve, &dev->control_receive, c->control_size);
     console_make_end(carve, &dev->control_transmit, c->control_size);
     for (uint16_t i = 0; i < count; i++) {
         struct vq_console_device_port *port = dev->ports != NULL ? &dev->ports[i] : &unused_port;
-        *port = (struct vq_console_device_port){.buffer.room = c->segments};
+        *port = (struct vq_console_device_port){.buffer = {.room = c->segments}};
         console_make_end(carve, &port->receive, c->queue_size);
         console_make_end(carve, &port->transmit, c->queue_size);
-        port->buffer.segments = console_cut(carve, c->segments * sizeof(struct vq_segment));
+        port->buffer.segments =
+            (struct vq_segment *)console_cut(carve, c->segments * sizeof(struct vq_segment));
         port->input.size = c->input_bytes;
-        port->input.bytes = console_cut(carve, c->input_bytes);
+        port->input.bytes = (uint8_t *)console_cut(carve, c->input_bytes);
         port->output.size = c->output_bytes;
-        port->output.bytes = console_cut(carve, c->output_bytes);
+        port->output.bytes = (uint8_t *)console_cut(carve, c->output_bytes);
     }
 }
 
@@ -116,7 +119,7 @@ enum vq_error vq_console_device_init(struct vq_console_device *dev,
                                      size_t bytes)
 {
     struct vq_console_device_config c = *config;
-    struct console_carve carve = {memory, 0};
+    struct console_carve carve = {(uint8_t *)memory, 0};
 
     if (!console_defaults(&c))
         return VQ_ERR_INVALID;
@@ -128,7 +131,7 @@ enum vq_error vq_console_device_init(struct vq_console_device *dev,
         .model = {.ops = &console_ops},
         .config = c,
         .offered = vq_console_offer(&c),
-        .port_count = c.ports != 0 ? c.ports : 1,
+        .port_count = (uint16_t)(c.ports != 0 ? c.ports : 1),
     };
     console_make(&carve, dev, &c);
     dev->ports[0].present = dev->ports[0].console = dev->ports[0].open = true;
@@ -142,7 +145,8 @@ void vq_console_device_set_legacy_order(struct vq_console_device *dev, bool big_
     dev->legacy_big_endian = big_endian;
 }
 
-static struct vq_console_device_port *port_of(const struct vq_console_device *dev, uint16_t port)
+static struct vq_console_device_port *console_port_of(const struct vq_console_device *dev,
+                                                      uint16_t port)
 {
     return port < dev->port_count && dev->ports[port].present ? &dev->ports[port] : NULL;
 }
@@ -150,20 +154,20 @@ static struct vq_console_device_port *port_of(const struct vq_console_device *de
 size_t vq_console_device_input(struct vq_console_device *dev, uint16_t port, const void *bytes,
                                size_t count)
 {
-    struct vq_console_device_port *p = port_of(dev, port);
-    return p != NULL ? vq_console_fifo_put(&p->input, bytes, count) : 0;
+    struct vq_console_device_port *p = console_port_of(dev, port);
+    return p != NULL ? vq_console_fifo_put(&p->input, (const uint8_t *)bytes, count) : 0;
 }
 
 size_t vq_console_device_output(struct vq_console_device *dev, uint16_t port, void *bytes,
                                 size_t room)
 {
-    struct vq_console_device_port *p = port_of(dev, port);
-    return p != NULL ? vq_console_fifo_take(&p->output, bytes, room) : 0;
+    struct vq_console_device_port *p = console_port_of(dev, port);
+    return p != NULL ? vq_console_fifo_take(&p->output, (uint8_t *)bytes, room) : 0;
 }
 
 bool vq_console_device_connected(const struct vq_console_device *dev, uint16_t port)
 {
-    const struct vq_console_device_port *p = port_of(dev, port);
+    const struct vq_console_device_port *p = console_port_of(dev, port);
     if (p == NULL)
         return false;
     return vq_console_multiport(dev) ? p->driver_open : p->receive.running;
@@ -190,7 +194,7 @@ enum vq_error vq_console_device_add(struct vq_console_device *dev, uint16_t port
 
 enum vq_error vq_console_device_remove(struct vq_console_device *dev, uint16_t port)
 {
-    struct vq_console_device_port *p = port_of(dev, port);
+    struct vq_console_device_port *p = console_port_of(dev, port);
     if (p == NULL)
         return VQ_ERR_STATE;
     p->present = false;
@@ -202,7 +206,7 @@ enum vq_error vq_console_device_remove(struct vq_console_device *dev, uint16_t p
 
 enum vq_error vq_console_device_set_open(struct vq_console_device *dev, uint16_t port, bool open)
 {
-    struct vq_console_device_port *p = port_of(dev, port);
+    struct vq_console_device_port *p = console_port_of(dev, port);
     if (p == NULL)
         return VQ_ERR_STATE;
     if (p->open != open)
@@ -214,7 +218,7 @@ enum vq_error vq_console_device_set_open(struct vq_console_device *dev, uint16_t
 enum vq_error vq_console_device_resize(struct vq_console_device *dev, uint16_t port, uint16_t cols,
                                        uint16_t rows, bool *config_changed)
 {
-    struct vq_console_device_port *p = port_of(dev, port);
+    struct vq_console_device_port *p = console_port_of(dev, port);
     if (p == NULL)
         return VQ_ERR_STATE;
     if (p->cols != cols || p->rows != rows)

@@ -73,7 +73,7 @@ enum vq_error vq_console_write_config(struct vq_device_model *model, uint32_t of
                                       const void *bytes, uint32_t count)
 {
     struct vq_console_device *dev = vq_console_of(model);
-    const uint8_t *in = bytes;
+    const uint8_t *in = (const uint8_t *)bytes;
     /* The character is the low byte of the field. Before the features are settled, who was offered
      * VERSION_1 is taken to know it. */
     const bool modern = vq_feature(&dev->offered, VQ_F_VERSION_1) && !dev->negotiated;

@@ -180,7 +180,7 @@ bool vq_console_control_take(struct vq_console_device *dev)
     bool any = false;
 
     for (uint32_t i = 0; i < dev->control_transmit.ring.size; i++) {
-        _Alignas(4) uint8_t message[VQ_CONSOLE_CONTROL_BYTES];
+        VQ_ALIGNAS(4) uint8_t message[VQ_CONSOLE_CONTROL_BYTES];
         if (vq_device_pop(&dev->control_transmit.ring, one, 1) != 1)
             break;
         if (buffer.readable_bytes >= sizeof(message)) {

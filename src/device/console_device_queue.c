@@ -112,7 +112,7 @@ static bool give_input(struct vq_console_device *dev, struct vq_console_device_p
         const struct vq_segment *s = buffer.segments + buffer.readable;
         uint32_t written = 0;
         for (uint32_t k = 0; k < buffer.writable && port->input.count != 0; k++)
-            written += vq_console_fifo_take(&port->input, s[k].base, s[k].bytes);
+            written += vq_console_fifo_take(&port->input, (uint8_t *)s[k].base, s[k].bytes);
         vq_queue_end_give(&port->receive, buffer.id, written);
         any = true;
     }

@@ -95,7 +95,7 @@ size_t vq_console_driver_write(struct vq_console_driver *c, uint16_t port, const
                                size_t count)
 {
     struct vq_console_port *p = port_of(c, port);
-    const uint8_t *from = bytes;
+    const uint8_t *from = (const uint8_t *)bytes;
     size_t put = 0;
     if (p == NULL || c->transport->suspended)
         return 0; /* INIT-DRV-SUSP-04 */

@@ -156,7 +156,7 @@ bool vq_console_driver_poll(struct vq_console_driver *c)
         uint32_t turns = q->ring.size;
         bool lent = false;
         while (turns-- != 0 && may_answer(c)) {
-            _Alignas(4) uint8_t copy[VQ_CONSOLE_MESSAGE_BYTES];
+            VQ_ALIGNAS(4) uint8_t copy[VQ_CONSOLE_MESSAGE_BYTES];
             int32_t bytes = vq_console_regain(q);
             if (bytes < 0)
                 break;

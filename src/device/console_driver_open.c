@@ -133,7 +133,7 @@ static enum vq_error open_queue(struct vq_console_driver *c, struct vq_console_d
 static const struct {
     uint8_t bit;
     uint8_t end;
-} fields[] = {
+} console_fields[] = {
     {VQ_CONSOLE_F_SIZE, VQ_CONSOLE_CONFIG_MAX_NR_PORTS},
     {VQ_CONSOLE_F_MULTIPORT, VQ_CONSOLE_CONFIG_EMERG_WR},
     {VQ_CONSOLE_F_EMERG_WRITE, VQ_CONSOLE_CONFIG_SIZE},
@@ -144,9 +144,9 @@ static enum vq_error console_choose(void *context, struct vq_transport *t,
 {
     uint32_t size = t->ops->config_size(t);
     (void)context;
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (size < fields[i].end)
-            vq_feature_clear(accepted, fields[i].bit);
+    for (size_t i = 0; i < sizeof(console_fields) / sizeof(console_fields[0]); i++)
+        if (size < console_fields[i].end)
+            vq_feature_clear(accepted, console_fields[i].bit);
     return VQ_OK;
 }
 
@@ -169,7 +169,7 @@ static enum vq_error read_ports(struct vq_console_driver *c)
 
 static enum vq_error console_setup(void *context, struct vq_transport *t)
 {
-    struct vq_console_driver *c = context;
+    struct vq_console_driver *c = (struct vq_console_driver *)context;
     const struct vq_console_driver_options *o = c->options;
     const struct vq_console_memory *m = &o->memory;
     size_t shared_bytes, private_bytes;
@@ -181,7 +181,7 @@ static enum vq_error console_setup(void *context, struct vq_transport *t)
     if (((uintptr_t)m->shared | (uintptr_t)m->private_memory | m->address) % 16 != 0)
         return VQ_ERR_ALIGN;
 
-    struct rest rest = {m->shared, m->address, m->private_memory};
+    struct rest rest = {(uint8_t *)m->shared, m->address, (uint8_t *)m->private_memory};
     c->ports = (struct vq_console_port *)(void *)rest.private_memory;
     rest.private_memory += up(port_limit(o) * sizeof(struct vq_console_port));
     c->big_endian = vq_transport_big_endian(t);
@@ -219,9 +219,9 @@ enum vq_error vq_console_driver_open(struct vq_console_driver *c, struct vq_tran
         .setup = console_setup,
         .context = c,
     };
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (!vq_feature(&options->without, fields[i].bit))
-            vq_feature_set(&plan.wanted, fields[i].bit);
+    for (size_t i = 0; i < sizeof(console_fields) / sizeof(console_fields[0]); i++)
+        if (!vq_feature(&options->without, console_fields[i].bit))
+            vq_feature_set(&plan.wanted, console_fields[i].bit);
     if (options->ports == 0)
         vq_feature_clear(&plan.wanted, VQ_CONSOLE_F_MULTIPORT);
     enum vq_error error = vq_transport_init_device(transport, &plan, result);

@@ -41,7 +41,7 @@ static bool defaults(struct vq_net_device_config *c)
     return true;
 }
 
-static size_t up(size_t bytes)
+static size_t net_up(size_t bytes)
 {
     return (bytes + (ALIGN - 1u)) & ~(size_t)(ALIGN - 1u);
 }
@@ -53,9 +53,9 @@ static bool carve_up(const struct vq_net_device_config *c, struct vq_net_carve *
 
     if (segments > (uint32_t)INT32_MAX / sizeof(struct vq_segment))
         return false;
-    carve->used = up(c->stock * sizeof(struct vq_buffer));
-    carve->segments = up(carve->used + c->stock * sizeof(struct vq_used));
-    carve->queues = up(carve->segments + segments * sizeof(struct vq_segment));
+    carve->used = net_up(c->stock * sizeof(struct vq_buffer));
+    carve->segments = net_up(carve->used + c->stock * sizeof(struct vq_used));
+    carve->queues = net_up(carve->segments + segments * sizeof(struct vq_segment));
     carve->bytes = carve->queues + VQ_NET_QUEUES * vq_queue_end_bytes(c->queue_size);
     return true;
 }
@@ -135,7 +135,7 @@ static void show(const struct vq_net_device *dev, uint8_t out[SHOWN_BYTES])
         uint8_t at, bytes, bit;
         uint32_t value;
     } fields[] = {
-        {VQ_NET_CONFIG_STATUS, 2, VQ_NET_F_STATUS, up_now ? VQ_NET_S_LINK_UP : 0u},
+        {VQ_NET_CONFIG_STATUS, 2, VQ_NET_F_STATUS, up_now ? (uint32_t)VQ_NET_S_LINK_UP : 0u},
         {VQ_NET_CONFIG_MTU, 2, VQ_NET_F_MTU, c->mtu},
         {VQ_NET_CONFIG_SPEED, 4, VQ_NET_F_SPEED_DUPLEX, c->speed},
         {VQ_NET_CONFIG_DUPLEX, 1, VQ_NET_F_SPEED_DUPLEX, c->duplex},

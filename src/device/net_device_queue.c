@@ -89,7 +89,7 @@ static void give_back_empty(struct vq_net_device *dev, uint16_t id)
 }
 
 /* Takes one more buffer into the stock. At most as many are looked at as the ring holds. */
-static bool take(struct vq_net_device *dev, uint32_t *budget)
+static bool stock_take(struct vq_net_device *dev, uint32_t *budget)
 {
     struct vq_buffer *b = &dev->stock[stock_index(dev, dev->count)];
 
@@ -117,7 +117,7 @@ static uint32_t gather(struct vq_net_device *dev, uint64_t need)
     uint64_t have = 0;
 
     for (uint32_t n = 0; n < most; n++) {
-        if (n == dev->count && !take(dev, &budget))
+        if (n == dev->count && !stock_take(dev, &budget))
             return 0;
         have += dev->stock[stock_index(dev, n)].writable_bytes;
         if (have >= need)

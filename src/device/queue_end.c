@@ -12,7 +12,7 @@ size_t vq_queue_end_bytes(uint16_t size_max)
 
 void vq_queue_end_make(struct vq_queue_end *end, uint16_t size_max, void *memory)
 {
-    *end = (struct vq_queue_end){.order = memory, .size_max = size_max};
+    *end = (struct vq_queue_end){.order = (struct vq_device_order *)memory, .size_max = size_max};
     end->in_flight = (uint16_t *)(void *)(end->order + size_max);
 }
 

@@ -93,7 +93,7 @@ static uint32_t rng_fill(struct vq_rng_device *dev, const struct vq_buffer *buff
     const struct vq_segment *segment = buffer->segments + buffer->readable;
     uint32_t written = 0;
     for (uint32_t i = 0; i < buffer->writable && written < dev->config.limit; i++) {
-        uint8_t *at = segment[i].base;
+        uint8_t *at = (uint8_t *)segment[i].base;
         size_t room = segment[i].bytes;
         if (dev->drawn && room != 0) {
             *at++ = dev->first;
@@ -170,7 +170,7 @@ static unsigned rng_queue_stop(struct vq_device_model *model, uint16_t index,
                                struct vq_position *position)
 {
     *position = (struct vq_position){0, 0};
-    return index == 0 ? vq_queue_end_stop(&rng_of(model)->queue, position) : VQ_RUN_IDLE;
+    return index == 0 ? vq_queue_end_stop(&rng_of(model)->queue, position) : (unsigned)VQ_RUN_IDLE;
 }
 
 static void rng_reset(struct vq_device_model *model)

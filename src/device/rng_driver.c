@@ -10,7 +10,7 @@
 
 static enum vq_error rng_setup(void *context, struct vq_transport *t)
 {
-    struct vq_rng_driver *rng = context;
+    struct vq_rng_driver *rng = (struct vq_rng_driver *)context;
     const struct vq_rng_driver_options *o = rng->options;
     const struct vq_queue_setup setup = {
         .size = o->queue_size,

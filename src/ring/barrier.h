@@ -227,7 +227,7 @@ VQ_ALWAYS_INLINE void vq_publish64(void *p, uint64_t v, bool big)
   @ assigns ((uint8_t *)to)[0 .. bytes - 1]; */
 VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
 {
-    const volatile uint8_t *source = from;
+    const volatile uint8_t *source = (const volatile uint8_t *)from;
 
     vq_cache_invalidate(from, bytes);
     /*@ loop invariant 0 <= i <= bytes;

@@ -41,7 +41,7 @@ VQ_BODY enum vq_broken vq_split_follow(struct vq_device_queue *q, const struct v
 VQ_BODY enum vq_broken vq_split_walk(struct vq_device_queue *q, uint16_t head,
                                      struct vq_buffer *buffer, bool big)
 {
-    struct vq_table table = {.base = q->descriptors, .entries = q->size};
+    struct vq_table table = {.base = (const uint8_t *)q->descriptors, .entries = q->size};
     struct vq_gather gather;
     struct vq_descriptor d;
     enum vq_broken reason;
@@ -121,7 +121,7 @@ VQ_BODY size_t vq_split_pop(struct vq_device_queue *q, struct vq_buffer *const b
 VQ_BODY void vq_split_put(struct vq_device_queue *q, const struct vq_used *used, uint16_t buffers,
                           uint16_t descriptors, bool big)
 {
-    uint8_t *slot = vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
+    uint8_t *slot = (uint8_t *)vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
 
     (void)descriptors;
     vq_store32(slot, used->id, big);

@@ -112,7 +112,7 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
     table->indirect = true;
     if (vq_memory_map_near(q->memory, address, bytes, VQ_READ, &whole, 1, &q->region_hint) == 1 &&
         vq_aligned(whole.base, sizeof(uint64_t)))
-        table->base = whole.base;
+        table->base = (const uint8_t *)whole.base;
     return VQ_NOT_BROKEN;
 }
 

@@ -9,7 +9,7 @@
 
 VQ_STEP void zero(void *area, size_t bytes)
 {
-    volatile uint8_t *p = area;
+    volatile uint8_t *p = (volatile uint8_t *)area;
     for (size_t i = 0; i < bytes; i++)
         p[i] = 0;
     vq_cache_clean(area, bytes);
@@ -19,6 +19,7 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
 {
     bool packed = vq_feature(&config->features, VQ_F_RING_PACKED);
     enum vq_variant variant = vq_variant_of(packed, config->big_endian);
+    const uint16_t fresh = packed ? (uint16_t)VQ_PACKED_WRAP : (uint16_t)0;
     uint16_t size = config->size;
 
     if (variant == VQ_VARIANT_NONE || !vq_variant_obeys(&config->features))
@@ -39,15 +40,15 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
         .slots = config->slots,
         .size = size,
         .variant = (uint8_t)variant,
-        .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX),
+        .platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM),
         .strict = config->strict,
         .length_always = config->length_always,
         .in_order = vq_feature(&config->features, VQ_F_IN_ORDER),
         .free_count = size,
-        .next_available = packed ? VQ_PACKED_WRAP : 0,
-        .published_available = packed ? VQ_PACKED_WRAP : 0,
-        .next_used = packed ? VQ_PACKED_WRAP : 0,
+        .next_available = fresh,
+        .published_available = fresh,
+        .next_used = fresh,
     };
     if (VQ_WITH_INDIRECT && config->indirect_tables &&
         vq_feature(&config->features, VQ_F_INDIRECT_DESC)) {

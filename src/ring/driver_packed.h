@@ -31,7 +31,7 @@ VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
 
     for (unsigned i = 0; i < count; i++, table += VQ_DESC_BYTES) {
         struct vq_packed_tail t = {elements[i].bytes, 0,
-                                   i < readable ? 0 : (uint16_t)VQ_DESC_WRITE};
+                                   (uint16_t)(i < readable ? 0 : VQ_DESC_WRITE)};
 
         vq_store64(table, elements[i].address, false);
         vq_packed_store(table, t, NULL, false);

@@ -119,7 +119,8 @@ VQ_BODY uint16_t vq_split_used(struct vq_driver_queue *q, bool big)
 
 VQ_BODY bool vq_split_get_one(struct vq_driver_queue *q, struct vq_done *done, bool big)
 {
-    const uint8_t *element = vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
+    const uint8_t *element =
+        (const uint8_t *)vq_used_slot(q->device_area, q->next_used & (uint16_t)(q->size - 1));
 
     if (!VQ_BATCH_OPEN(q)) {
         uint32_t id = vq_load32(element, big), written = vq_load32(element + 4, big);

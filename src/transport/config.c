@@ -97,7 +97,7 @@ enum vq_error vq_transport_read_config(struct vq_transport *t, uint32_t offset, 
     if (offset > UINT16_MAX || count > UINT16_MAX)
         return VQ_ERR_RANGE;
     struct vq_config_span span = {(uint16_t)offset, (uint16_t)count};
-    struct reading r = {&span, 1, bytes, offset};
+    struct reading r = {&span, 1, (uint8_t *)bytes, offset};
     return read_together(t, &r);
 }
 

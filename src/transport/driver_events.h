@@ -13,11 +13,11 @@
 #define VQ_EVENTS_ALL ((unsigned)VQ_EVENT_QUEUE | (unsigned)VQ_EVENT_CONFIG)
 
 /* So that a cause is the event. */
-_Static_assert(VQ_EVENT_QUEUE == 1 && VQ_EVENT_CONFIG == 2, "indices of the flags");
-_Static_assert((int)VQ_MMIO_INTERRUPT_QUEUE == (int)VQ_EVENT_QUEUE, "InterruptStatus");
-_Static_assert((int)VQ_MMIO_INTERRUPT_CONFIG == (int)VQ_EVENT_CONFIG, "InterruptStatus");
-_Static_assert((int)VQ_PCI_ISR_QUEUE == (int)VQ_EVENT_QUEUE, "ISR status");
-_Static_assert((int)VQ_PCI_ISR_CONFIG == (int)VQ_EVENT_CONFIG, "ISR status");
+VQ_STATIC_ASSERT(VQ_EVENT_QUEUE == 1 && VQ_EVENT_CONFIG == 2, "indices of the flags");
+VQ_STATIC_ASSERT((int)VQ_MMIO_INTERRUPT_QUEUE == (int)VQ_EVENT_QUEUE, "InterruptStatus");
+VQ_STATIC_ASSERT((int)VQ_MMIO_INTERRUPT_CONFIG == (int)VQ_EVENT_CONFIG, "InterruptStatus");
+VQ_STATIC_ASSERT((int)VQ_PCI_ISR_QUEUE == (int)VQ_EVENT_QUEUE, "ISR status");
+VQ_STATIC_ASSERT((int)VQ_PCI_ISR_CONFIG == (int)VQ_EVENT_CONFIG, "ISR status");
 
 static inline void vq_events_note(bool noted[2], unsigned events)
 {

@@ -59,14 +59,14 @@ static enum vq_error loop_config_generation(struct vq_transport *t, uint32_t *ge
 static enum vq_error loop_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                       uint32_t count)
 {
-    vq_model_read_config(state_of(t), offset, bytes, count);
+    vq_model_read_config(state_of(t), offset, (uint8_t *)bytes, count);
     return VQ_OK;
 }
 
 static enum vq_error loop_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
                                        uint32_t count)
 {
-    return vq_model_write_config(state_of(t), offset, bytes, count);
+    return vq_model_write_config(state_of(t), offset, (const uint8_t *)bytes, count);
 }
 
 static enum vq_error loop_queue_constraints(struct vq_transport *t, uint16_t index,
@@ -103,7 +103,7 @@ static enum vq_error loop_queue_enable(struct vq_transport *t, uint16_t index,
 
 static enum vq_error loop_queue_reset(struct vq_transport *t, uint16_t index)
 {
-    if (vq_model_queue(state_of(t), index) == NULL)
+    if (vq_model_queue_at(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
     vq_model_queue_clear(state_of(t), index);
     return VQ_OK;
@@ -111,7 +111,7 @@ static enum vq_error loop_queue_reset(struct vq_transport *t, uint16_t index)
 
 static enum vq_error loop_notify(struct vq_transport *t, uint16_t index, uint32_t data)
 {
-    if (vq_model_queue(state_of(t), index) == NULL)
+    if (vq_model_queue_at(state_of(t), index) == NULL)
         return VQ_ERR_RANGE;
     vq_model_notify(state_of(t), index, data);
     return VQ_OK;
@@ -156,19 +156,19 @@ static unsigned loop_take_events(struct vq_transport *t)
 
 static void loop_on_signal(void *front, uint16_t index)
 {
-    struct vq_loopback *loop = front;
+    struct vq_loopback *loop = (struct vq_loopback *)front;
     loop->state.config.queues[index].signaled = true;
 }
 
 static void loop_on_config(void *front)
 {
-    struct vq_loopback *loop = front;
+    struct vq_loopback *loop = (struct vq_loopback *)front;
     loop->config_changed = true;
 }
 
 static void loop_on_reset(void *front)
 {
-    struct vq_loopback *loop = front;
+    struct vq_loopback *loop = (struct vq_loopback *)front;
     loop->config_changed = false;
 }
 
@@ -239,6 +239,6 @@ void vq_loopback_config_changed(struct vq_loopback *loop)
 
 uint32_t vq_loopback_notification(const struct vq_loopback *loop, uint16_t index)
 {
-    const struct vq_model_queue *q = vq_model_queue(&loop->state, index);
+    const struct vq_model_queue *q = vq_model_queue_at(&loop->state, index);
     return q != NULL ? q->notification : 0;
 }

@@ -35,20 +35,20 @@ static void mmio_drive_line(struct vq_mmio_device *d, uint32_t status)
 
 static void mmio_on_signal(void *front, uint16_t index)
 {
-    struct vq_mmio_device *d = front;
+    struct vq_mmio_device *d = (struct vq_mmio_device *)front;
     (void)index;
     mmio_drive_line(d, d->interrupt_status | VQ_MMIO_INTERRUPT_QUEUE);
 }
 
 static void mmio_on_config(void *front)
 {
-    struct vq_mmio_device *d = front;
+    struct vq_mmio_device *d = (struct vq_mmio_device *)front;
     mmio_drive_line(d, d->interrupt_status | VQ_MMIO_INTERRUPT_CONFIG);
 }
 
 static void mmio_on_reset(void *front)
 {
-    struct vq_mmio_device *d = front;
+    struct vq_mmio_device *d = (struct vq_mmio_device *)front;
     d->offered_select = 0;
     d->chosen_select = 0;
     d->queue_select = 0;
@@ -103,13 +103,13 @@ static uint32_t mmio_read_size_max(struct vq_mmio_device *d)
 
 static uint32_t mmio_read_page(struct vq_mmio_device *d)
 {
-    const struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
+    const struct vq_model_queue *q = vq_model_queue_at(&d->state, d->queue_select);
     return q != NULL ? q->page : 0;
 }
 
 static uint32_t mmio_read_ready(struct vq_mmio_device *d)
 {
-    const struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
+    const struct vq_model_queue *q = vq_model_queue_at(&d->state, d->queue_select);
     return q != NULL && q->enabled;
 }
 

@@ -15,12 +15,8 @@
 #define PAGE_SHIFT    12u
 /* From the registers of one part's address to those of the next. */
 #define PART_STEP ((uint32_t)(VQ_MMIO_QUEUE_DRIVER_LOW - VQ_MMIO_QUEUE_DESC_LOW))
-_Static_assert(VQ_MMIO_QUEUE_DEVICE_LOW - VQ_MMIO_QUEUE_DRIVER_LOW == PART_STEP, "part registers");
-
-static const struct vq_transport_ops mmio_modern_ops;
-#if VQ_WITH_LEGACY
-static const struct vq_transport_ops mmio_legacy_ops;
-#endif
+VQ_STATIC_ASSERT(VQ_MMIO_QUEUE_DEVICE_LOW - VQ_MMIO_QUEUE_DRIVER_LOW == PART_STEP,
+                 "part registers");
 
 static struct vq_mmio_driver *mmio_of(struct vq_transport *t)
 {
@@ -39,7 +35,8 @@ static void mmio_put(const struct vq_mmio_driver *m, uint32_t offset, uint32_t v
 
 bool vq_mmio_driver_is_legacy(const struct vq_mmio_driver *m)
 {
-    return VQ_WITH_LEGACY && m->transport.ops != &mmio_modern_ops;
+    /* Version 1 has none. */
+    return VQ_WITH_LEGACY && m->transport.ops->queue_reset == NULL;
 }
 
 static uint32_t page_shift(const struct vq_mmio_driver *m)
@@ -254,21 +251,39 @@ static unsigned mmio_take_events(struct vq_transport *t)
     return vq_events_take(m->noted);
 }
 
-#define SHARED_OPS                                                                                 \
-    .name = "mmio", .get_status = mmio_get_status, .set_status = mmio_set_status,                  \
-    .get_features = mmio_get_features, .set_features = mmio_set_features,                          \
-    .config_size = mmio_config_size, .read_config = mmio_read_config,                              \
-    .write_config = mmio_write_config, .queue_constraints = mmio_queue_constraints,                \
-    .queue_enable = mmio_queue_enable, .notify = mmio_notify, .wait = mmio_wait,                   \
-    .take_events = mmio_take_events
-
 static const struct vq_transport_ops mmio_modern_ops = {
-    SHARED_OPS,
+    .name = "mmio",
+    .get_status = mmio_get_status,
+    .set_status = mmio_set_status,
+    .get_features = mmio_get_features,
+    .set_features = mmio_set_features,
+    .config_size = mmio_config_size,
     .config_generation = mmio_config_generation,
+    .read_config = mmio_read_config,
+    .write_config = mmio_write_config,
+    .queue_constraints = mmio_queue_constraints,
+    .queue_enable = mmio_queue_enable,
     .queue_reset = mmio_queue_reset,
+    .notify = mmio_notify,
+    .wait = mmio_wait,
+    .take_events = mmio_take_events,
 };
 #if VQ_WITH_LEGACY
-static const struct vq_transport_ops mmio_legacy_ops = {SHARED_OPS};
+static const struct vq_transport_ops mmio_legacy_ops = {
+    .name = "mmio",
+    .get_status = mmio_get_status,
+    .set_status = mmio_set_status,
+    .get_features = mmio_get_features,
+    .set_features = mmio_set_features,
+    .config_size = mmio_config_size,
+    .read_config = mmio_read_config,
+    .write_config = mmio_write_config,
+    .queue_constraints = mmio_queue_constraints,
+    .queue_enable = mmio_queue_enable,
+    .notify = mmio_notify,
+    .wait = mmio_wait,
+    .take_events = mmio_take_events,
+};
 #endif
 
 enum vq_error vq_mmio_driver_probe(const struct vq_mmio_driver_config *config,

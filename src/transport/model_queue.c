@@ -29,7 +29,7 @@ uint16_t vq_model_queue_count(const struct vq_model_state *s)
     return count < s->config.queue_count ? count : s->config.queue_count;
 }
 
-struct vq_model_queue *vq_model_queue(const struct vq_model_state *s, uint32_t index)
+struct vq_model_queue *vq_model_queue_at(const struct vq_model_state *s, uint32_t index)
 {
     if (index >= vq_model_queue_count(s) ||
         vq_model_of(s)->ops->queue_size_max(vq_model_of(s), (uint16_t)index) == 0)
@@ -39,7 +39,7 @@ struct vq_model_queue *vq_model_queue(const struct vq_model_state *s, uint32_t i
 
 struct vq_model_queue *vq_model_queue_open(const struct vq_model_state *s, uint32_t index)
 {
-    struct vq_model_queue *q = vq_model_queue(s, index);
+    struct vq_model_queue *q = vq_model_queue_at(s, index);
     if (q == NULL || q->enabled || q->running || s->resetting || suspended(s))
         return NULL;
     return q;
@@ -52,7 +52,7 @@ void vq_model_forget(struct vq_model_queue *q)
 
 uint16_t vq_model_queue_size_max(const struct vq_model_state *s, uint32_t index)
 {
-    if (vq_model_queue(s, index) == NULL)
+    if (vq_model_queue_at(s, index) == NULL)
         return 0;
     uint32_t max = vq_model_of(s)->ops->queue_size_max(vq_model_of(s), (uint16_t)index);
     if (max > VQ_SIZE_MAX)
@@ -65,7 +65,7 @@ uint16_t vq_model_queue_size_max(const struct vq_model_state *s, uint32_t index)
 
 uint16_t vq_model_queue_size(const struct vq_model_state *s, uint32_t index)
 {
-    const struct vq_model_queue *q = vq_model_queue(s, index);
+    const struct vq_model_queue *q = vq_model_queue_at(s, index);
     if (q == NULL)
         return 0;
     return q->sized ? q->size : vq_model_queue_size_max(s, index);
@@ -100,7 +100,7 @@ static void *part_of(const struct vq_model_state *s, const struct vq_model_queue
 {
     struct vq_segment segment;
     if (vq_memory_map(s->config.memory, q->address[which], layout->part[which].bytes,
-                      VQ_READ | VQ_WRITE, &segment, 1, NULL) != 1)
+                      (enum vq_access)(VQ_READ | VQ_WRITE), &segment, 1, NULL) != 1)
         return NULL;
     return segment.base;
 }
@@ -219,7 +219,7 @@ void vq_model_queue_stopped(struct vq_model_state *s, uint16_t index)
 
 enum vq_error vq_model_queue_enable(struct vq_model_state *s, uint32_t index)
 {
-    if (vq_model_queue(s, index) == NULL)
+    if (vq_model_queue_at(s, index) == NULL)
         return VQ_ERR_RANGE;
     struct vq_model_queue *q = vq_model_queue_open(s, index);
     if (q == NULL || ((s->status & VQ_STATUS_FEATURES_OK) == 0 && !vq_model_legacy(s)))
@@ -255,7 +255,7 @@ static uint64_t product(uint32_t a, uint32_t b)
 void vq_model_queue_set_page(struct vq_model_state *s, uint32_t index, uint32_t page,
                              uint32_t page_bytes)
 {
-    struct vq_model_queue *q = vq_model_queue(s, index);
+    struct vq_model_queue *q = vq_model_queue_at(s, index);
     if (q == NULL || s->resetting)
         return;
     if (page == 0) {
@@ -280,7 +280,7 @@ void vq_model_queue_set_page(struct vq_model_state *s, uint32_t index, uint32_t 
 
 void vq_model_queue_clear(struct vq_model_state *s, uint32_t index)
 {
-    if (vq_model_queue(s, index) != NULL && !s->resetting && !suspended(s))
+    if (vq_model_queue_at(s, index) != NULL && !s->resetting && !suspended(s))
         stop_queue(s, (uint16_t)index, false);
 }
 
@@ -292,13 +292,13 @@ void vq_model_queue_reset(struct vq_model_state *s, uint32_t index)
 
 bool vq_model_queue_in_reset(const struct vq_model_state *s, uint32_t index)
 {
-    const struct vq_model_queue *q = vq_model_queue(s, index);
+    const struct vq_model_queue *q = vq_model_queue_at(s, index);
     return q != NULL && q->stopping && !q->keep;
 }
 
 void vq_model_notify(struct vq_model_state *s, uint32_t index, uint32_t data)
 {
-    struct vq_model_queue *q = vq_model_queue(s, index);
+    struct vq_model_queue *q = vq_model_queue_at(s, index);
     if (q == NULL || !q->enabled || q->stopping)
         return;
     q->notification = vq_feature(&s->chosen, VQ_F_NOTIFICATION_DATA) ? data : index;

@@ -282,9 +282,9 @@ enum vq_error vq_model_state_init(struct vq_model_state *s, const struct vq_mode
         return VQ_ERR_INVALID;
     *s = (struct vq_model_state){
         .config = *config,
-        .interface = interface,
         .front_ops = front_ops,
         .front = front,
+        .interface = interface,
     };
     for (uint16_t i = 0; i < config->queue_count; i++) {
         s->config.queues[i] = (struct vq_model_queue){.enabled = false};

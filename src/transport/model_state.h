@@ -56,7 +56,7 @@ enum vq_error vq_model_write_config(struct vq_model_state *s, uint32_t offset, c
 
 uint16_t vq_model_queue_count(const struct vq_model_state *s);
 /* NULL if there is no such queue. */
-struct vq_model_queue *vq_model_queue(const struct vq_model_state *s, uint32_t index);
+struct vq_model_queue *vq_model_queue_at(const struct vq_model_state *s, uint32_t index);
 /* The queue, if its fields may be written now; else NULL. */
 struct vq_model_queue *vq_model_queue_open(const struct vq_model_state *s, uint32_t index);
 /* The largest size, 0 if there is no such queue; a power of two unless rings are packed. */

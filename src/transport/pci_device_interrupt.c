@@ -80,7 +80,7 @@ uint8_t vq_pci_take_isr(struct vq_pci_device *d)
 
 static void pci_on_signal(void *front, uint16_t index)
 {
-    struct vq_pci_device *d = front;
+    struct vq_pci_device *d = (struct vq_pci_device *)front;
     if (vq_pci_msix_on(d)) {
         send_message(d, d->state.config.queues[index].vector);
         return;
@@ -91,7 +91,7 @@ static void pci_on_signal(void *front, uint16_t index)
 
 static void pci_on_config(void *front)
 {
-    struct vq_pci_device *d = front;
+    struct vq_pci_device *d = (struct vq_pci_device *)front;
     d->isr |= VQ_PCI_ISR_CONFIG; /* PCI-DEV-ISR-02: with MSI-X, too */
     if (vq_pci_msix_on(d))
         send_message(d, d->config_vector);
@@ -101,7 +101,7 @@ static void pci_on_config(void *front)
 
 static void pci_on_reset(void *front)
 {
-    struct vq_pci_device *d = front;
+    struct vq_pci_device *d = (struct vq_pci_device *)front;
     d->offered_select = 0;
     d->chosen_select = 0;
     d->queue_select = 0;
@@ -130,13 +130,13 @@ void vq_pci_write_config_vector(struct vq_pci_device *d, uint32_t value)
 
 uint32_t vq_pci_read_queue_vector(struct vq_pci_device *d)
 {
-    const struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
+    const struct vq_model_queue *q = vq_model_queue_at(&d->state, d->queue_select);
     return q != NULL ? q->vector : VQ_MSI_NO_VECTOR;
 }
 
 void vq_pci_write_queue_vector(struct vq_pci_device *d, uint32_t value)
 {
-    struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
+    struct vq_model_queue *q = vq_model_queue_at(&d->state, d->queue_select);
     if (q != NULL && !q->stopping)
         q->vector = valid_vector(d, value);
 }

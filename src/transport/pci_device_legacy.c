@@ -26,7 +26,7 @@ static void legacy_write_chosen(struct vq_pci_device *d, uint32_t value)
 
 static uint32_t legacy_read_page(struct vq_pci_device *d)
 {
-    const struct vq_model_queue *q = vq_model_queue(&d->state, d->queue_select);
+    const struct vq_model_queue *q = vq_model_queue_at(&d->state, d->queue_select);
     return q != NULL ? q->page : 0;
 }
 

@@ -16,7 +16,7 @@ uint64_t vq_pci_modern_bytes(const struct vq_pci_device *d)
 
 static struct vq_model_queue *selected(const struct vq_pci_device *d)
 {
-    return vq_model_queue(&d->state, d->queue_select);
+    return vq_model_queue_at(&d->state, d->queue_select);
 }
 
 static uint32_t modern_read_offered_select(struct vq_pci_device *d)

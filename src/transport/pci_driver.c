@@ -104,7 +104,7 @@ static unsigned pci_read_isr(struct vq_pci_driver *p)
 {
     if (VQ_WITH_LEGACY && vq_pci_driver_is_legacy(p))
         return vq_pci_get(p, VQ_PCI_LEGACY_ISR, 1);
-    const struct vq_pci_window *w = vq_pci_window(p, VQ_PCI_CAP_ISR);
+    const struct vq_pci_window *w = vq_pci_window_of(p, VQ_PCI_CAP_ISR);
     return w->bytes != 0 ? vq_registers_read(&w->registers, 0, 1) : 0;
 }
 
@@ -169,7 +169,7 @@ static enum vq_error pci_set_features(struct vq_transport *t, const struct vq_fe
 
 static uint32_t pci_config_size(struct vq_transport *t)
 {
-    uint32_t bytes = vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->bytes;
+    uint32_t bytes = vq_pci_window_of(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->bytes;
     return bytes < 4096 ? bytes : 4096;
 }
 
@@ -182,7 +182,7 @@ static enum vq_error pci_config_generation(struct vq_transport *t, uint32_t *gen
 static enum vq_error pci_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                      uint32_t count)
 {
-    vq_registers_get(&vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
+    vq_registers_get(&vq_pci_window_of(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
                      count);
     return VQ_OK;
 }
@@ -190,7 +190,7 @@ static enum vq_error pci_read_config(struct vq_transport *t, uint32_t offset, vo
 static enum vq_error pci_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
                                       uint32_t count)
 {
-    vq_registers_put(&vq_pci_window(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
+    vq_registers_put(&vq_pci_window_of(vq_pci_of(t), VQ_PCI_CAP_DEVICE)->registers, offset, bytes,
                      count);
     return VQ_OK;
 }
@@ -221,7 +221,7 @@ static uint32_t times(uint32_t a, uint16_t b)
 /* PCI-DRV-NOTIFCAP-01: where the selected queue's notifications go. */
 static enum vq_error find_doorbell(struct vq_pci_driver *p, struct vq_pci_queue *q)
 {
-    const struct vq_pci_window *w = vq_pci_window(p, VQ_PCI_CAP_NOTIFY);
+    const struct vq_pci_window *w = vq_pci_window_of(p, VQ_PCI_CAP_NOTIFY);
     uint32_t bytes = vq_feature(&p->transport.accepted, VQ_F_NOTIFICATION_DATA) ? 4 : 2;
     uint16_t off = (uint16_t)vq_pci_get(p, VQ_PCI_COMMON_QUEUE_NOTIFY_OFF, 2);
     uint32_t at = times(p->multiplier, off);
@@ -295,8 +295,9 @@ static enum vq_error pci_notify(struct vq_transport *t, uint16_t index, uint32_t
 }
 
 static const struct vq_transport_ops pci_modern_ops = {
-    VQ_PCI_SHARED_OPS,
     .name = "pci",
+    .get_status = vq_pci_get_status,
+    .set_status = vq_pci_set_status,
     .get_features = pci_get_features,
     .set_features = pci_set_features,
     .config_size = pci_config_size,
@@ -307,6 +308,8 @@ static const struct vq_transport_ops pci_modern_ops = {
     .queue_enable = pci_queue_enable,
     .queue_reset = pci_queue_reset,
     .notify = pci_notify,
+    .wait = vq_pci_wait,
+    .take_events = vq_pci_take_events,
 };
 
 static const struct vq_pci_offsets modern_offsets = {
@@ -325,8 +328,8 @@ bool vq_pci_driver_is_legacy(const struct vq_pci_driver *p)
 /* What needs registers that the first devices do not have is negotiated only if they are there. */
 static enum vq_error modern_init(struct vq_pci_driver *p)
 {
-    uint32_t common = vq_pci_window(p, VQ_PCI_CAP_COMMON)->bytes;
-    if (common == 0 || vq_pci_window(p, VQ_PCI_CAP_NOTIFY)->bytes == 0)
+    uint32_t common = vq_pci_window_of(p, VQ_PCI_CAP_COMMON)->bytes;
+    if (common == 0 || vq_pci_window_of(p, VQ_PCI_CAP_NOTIFY)->bytes == 0)
         return VQ_ERR_UNSUPPORTED;
     p->transport.ops = &pci_modern_ops;
     p->at = &modern_offsets;

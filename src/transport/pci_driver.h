@@ -18,7 +18,7 @@ static inline struct vq_pci_driver *vq_pci_of(struct vq_transport *t)
     return (struct vq_pci_driver *)(void *)t; /* its first member */
 }
 
-static inline struct vq_pci_window *vq_pci_window(struct vq_pci_driver *p, enum vq_pci_cap type)
+static inline struct vq_pci_window *vq_pci_window_of(struct vq_pci_driver *p, enum vq_pci_cap type)
 {
     return &p->window[type - VQ_PCI_CAP_COMMON];
 }
@@ -66,9 +66,5 @@ enum vq_error vq_pci_select(const struct vq_pci_driver *p, uint16_t index, uint3
 
 /* Makes it a transport by the legacy interface, in BAR 0. */
 enum vq_error vq_pci_legacy_init(struct vq_pci_driver *p);
-
-#define VQ_PCI_SHARED_OPS                                                                          \
-    .get_status = vq_pci_get_status, .set_status = vq_pci_set_status, .wait = vq_pci_wait,         \
-    .take_events = vq_pci_take_events
 
 #endif

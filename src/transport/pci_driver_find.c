@@ -72,13 +72,13 @@ static uint32_t select_window(const struct vq_pci_window *w, uint32_t address, u
 
 static uint32_t indirect_read(void *context, uint32_t address, unsigned bytes)
 {
-    const struct vq_pci_window *w = context;
+    const struct vq_pci_window *w = (const struct vq_pci_window *)context;
     return vq_registers_read(&w->owner->config.space, select_window(w, address, bytes), bytes);
 }
 
 static void indirect_write(void *context, uint32_t address, unsigned bytes, uint32_t value)
 {
-    const struct vq_pci_window *w = context;
+    const struct vq_pci_window *w = (const struct vq_pci_window *)context;
     vq_registers_write(&w->owner->config.space, select_window(w, address, bytes), bytes, value);
 }
 
@@ -110,7 +110,7 @@ static void make_indirect(struct vq_pci_window *w, uint32_t offset, struct vq_re
 bool vq_pci_map_part(struct vq_pci_driver *p, enum vq_pci_cap type, uint32_t offset, uint32_t bytes,
                      struct vq_registers *r)
 {
-    struct vq_pci_window *w = vq_pci_window(p, type);
+    struct vq_pci_window *w = vq_pci_window_of(p, type);
     if (w->registers.bus != &indirect)
         return vq_pci_map(p, w->bar, w->offset + offset, bytes, r);
     make_indirect(w, offset, r);

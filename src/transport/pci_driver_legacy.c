@@ -121,8 +121,9 @@ static enum vq_error pci_legacy_notify(struct vq_transport *t, uint16_t index, u
 }
 
 static const struct vq_transport_ops pci_legacy_ops = {
-    VQ_PCI_SHARED_OPS,
     .name = "pci",
+    .get_status = vq_pci_get_status,
+    .set_status = vq_pci_set_status,
     .get_features = pci_legacy_get_features,
     .set_features = pci_legacy_set_features,
     .config_size = pci_legacy_config_size,
@@ -131,6 +132,8 @@ static const struct vq_transport_ops pci_legacy_ops = {
     .queue_constraints = pci_legacy_queue_constraints,
     .queue_enable = pci_legacy_queue_enable,
     .notify = pci_legacy_notify,
+    .wait = vq_pci_wait,
+    .take_events = vq_pci_take_events,
 };
 
 static const struct vq_pci_offsets legacy_offsets = {

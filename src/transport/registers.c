@@ -54,7 +54,7 @@ static unsigned width_of(uint32_t offset, uint32_t bytes)
 
 void vq_registers_get(const struct vq_registers *r, uint32_t offset, void *field, uint32_t bytes)
 {
-    uint8_t *to = field;
+    uint8_t *to = (uint8_t *)field;
     unsigned width = width_of(offset, bytes);
     for (uint32_t i = 0; i < bytes; i += width) {
         uint32_t value = vq_registers_read(r, offset + i, width);
@@ -66,7 +66,7 @@ void vq_registers_get(const struct vq_registers *r, uint32_t offset, void *field
 void vq_registers_put(const struct vq_registers *r, uint32_t offset, const void *field,
                       uint32_t bytes)
 {
-    const uint8_t *from = field;
+    const uint8_t *from = (const uint8_t *)field;
     unsigned width = width_of(offset, bytes);
     for (uint32_t i = 0; i < bytes; i += width) {
         uint32_t value = 0;
