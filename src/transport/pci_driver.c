@@ -54,9 +54,9 @@ static bool map_vector(const struct vq_pci_driver *p, uint32_t offset, uint32_t 
 
 enum vq_error vq_pci_map_queue_vector(struct vq_pci_driver *p, uint16_t index)
 {
-    const uint32_t tries[] = {1u + index, 1, 0};
     if (!VQ_WITH_MSIX || p->vectors == 0)
         return VQ_OK;
+    const uint32_t tries[] = {1u + index, 1, 0};
     for (unsigned i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
         if (map_vector(p, p->at->queue_vector, tries[i])) {
             p->config.queues[index].vector = (uint16_t)tries[i];
