@@ -34,7 +34,7 @@ static bool start_in(const struct place_problem *p, const struct vq_fragment *f,
 static bool first_fit(const struct place_problem *p, uint64_t address[VQ_PARTS])
 {
     static const uint8_t order[VQ_PARTS] = {VQ_DESCRIPTOR_AREA, VQ_DEVICE_AREA, VQ_DRIVER_AREA};
-    for (unsigned k = 0; k < p->pieces; k++) {
+    for (unsigned k = 0; k < VQ_PARTS && k < p->pieces; k++) {
         size_t i = 0;
         while (i < p->count && !start_in(p, &p->fragments[i], order, k, order[k], address))
             i++;
