@@ -5,6 +5,7 @@
 #include <vq/feature_name.h>
 
 #include <vq/blk.h>
+#include <vq/console.h>
 
 struct named_bit {
     uint8_t bit;
@@ -48,6 +49,12 @@ static const struct named_bit block[] = {
     {VQ_BLK_F_ZONED, "zoned"},
 };
 
+static const struct named_bit console[] = {
+    {VQ_CONSOLE_F_SIZE, "size"},
+    {VQ_CONSOLE_F_MULTIPORT, "multiport"},
+    {VQ_CONSOLE_F_EMERG_WRITE, "emerg_write"},
+};
+
 struct table {
     uint16_t device_id; /* 0: every type */
     uint16_t count;
@@ -59,6 +66,7 @@ struct table {
 static const struct table types[] = {
     {0, ROWS(common_names), common_names},
     {VQ_BLK_DEVICE_ID, ROWS(block), block},
+    {VQ_CONSOLE_DEVICE_ID, ROWS(console), console},
 };
 
 static bool same(const char *text, const char *name, size_t length)
