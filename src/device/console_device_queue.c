@@ -266,7 +266,6 @@ void vq_console_reset(struct vq_device_model *model)
 
     dev->accepted = (struct vq_features){{0}};
     dev->negotiated = false;
+    /* Input stays: who types ahead does not mean the driver that was there then. */
     vq_console_control_forget(dev);
-    for (uint16_t i = 0; i < dev->port_count; i++)
-        dev->ports[i].input.count = 0;
 }

@@ -67,14 +67,13 @@ size_t vq_console_driver_read(struct vq_console_driver *c, uint16_t port, void *
         return 0;
     struct vq_console_driver_queue *q = &p->receive;
     bool lent = false;
-    /* Empty answers are taken too, but no more of them than there are buffers. */
-    uint32_t turns = q->ring.size;
+    /* Empty answers are taken too. What is lent here is shown in the end, so that no more of them
+     * can come than there are buffers. */
     while (got < room) {
         if (p->at == p->end) {
-            int32_t written = turns != 0 ? vq_console_regain(q) : -1;
+            int32_t written = vq_console_regain(q);
             if (written < 0)
                 break;
-            turns--;
             p->at = 0;
             p->end = (uint16_t)written;
         }

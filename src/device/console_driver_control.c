@@ -47,10 +47,8 @@ static void tell(struct vq_console_port *p, unsigned news)
 /* Bytes of the port that was are not the port's that comes. */
 static void drop_input(struct vq_console_driver *c, struct vq_console_port *p)
 {
-    uint32_t turns = p->receive.ring.size;
-    if (p->at != p->end)
-        p->at = p->end = 0;
-    while (turns-- != 0 && vq_console_regain(&p->receive) >= 0)
+    p->at = p->end = 0; /* a buffer at hand is free again */
+    while (vq_console_regain(&p->receive) >= 0)
         ;
     vq_console_fill(c, &p->receive);
 }
@@ -153,9 +151,9 @@ bool vq_console_driver_poll(struct vq_console_driver *c)
     bool news = false;
     if (c->multiport) {
         struct vq_console_driver_queue *q = &c->control_receive;
-        uint32_t turns = q->ring.size;
         bool lent = false;
-        while (turns-- != 0 && may_answer(c)) {
+        /* What is lent here is shown in the end: no more can come than there are buffers. */
+        while (may_answer(c)) {
             VQ_ALIGNAS(4) uint8_t copy[VQ_CONSOLE_MESSAGE_BYTES];
             int32_t bytes = vq_console_regain(q);
             if (bytes < 0)

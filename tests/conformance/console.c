@@ -184,6 +184,15 @@ static void size_of_port_0(void **state)
     assert_int_equal(c.driver.ports[0].rows, 50);
     assert_int_equal(c.driver.ports[1].news, 0);
     assert_int_equal(c.driver.ports[1].cols, 0);
+
+    /* Neither does a port that is added bring its own size, nor does port 0 lose it. */
+    con_by_hand(way, 2);
+    assert_int_equal(con_open(way, 2), VQ_OK);
+    con_tell(0, VQ_CONSOLE_PORT_ADD, 1, NULL, 8);
+    con_tell(1, VQ_CONSOLE_PORT_ADD, 1, NULL, 8);
+    (void)vq_console_driver_poll(&c.driver);
+    assert_int_equal(c.driver.ports[0].cols, 132);
+    assert_int_equal(c.driver.ports[1].cols, 0);
 }
 
 /* Opens the driver on the real device and says it is there, but takes the messages by itself. */
@@ -296,9 +305,12 @@ static void console_port(void **state)
     assert_true(vq_console_driver_poll(&c.driver));
     con_expect(1, VQ_CONSOLE_PORT_READY, 1);
     assert_false(c.driver.ports[1].console);
-    con_tell(1, VQ_CONSOLE_CONSOLE_PORT, 1, NULL, 8);
-    assert_true(vq_console_driver_poll(&c.driver));
-    con_expect(1, VQ_CONSOLE_PORT_OPEN, 1);
+    /* The answer's value is 1, whatever that of the question is. */
+    for (uint16_t value = 0; value < 3; value++) {
+        con_tell(1, VQ_CONSOLE_CONSOLE_PORT, value, NULL, 8);
+        assert_true(vq_console_driver_poll(&c.driver));
+        con_expect(1, VQ_CONSOLE_PORT_OPEN, 1);
+    }
     con_expect_silence();
     assert_true(c.driver.ports[1].console && c.driver.ports[1].opened);
     assert_true(c.driver.ports[1].news & VQ_CONSOLE_NEWS_CONSOLE);

@@ -83,6 +83,18 @@ static void less_than_all(void **state)
     assert_int_equal(vq_rng_driver_reap(&r.driver, r.done, RNG_SIZE), 1);
     assert_int_equal(r.done[0].bytes, 4);
     rng_expect(at, 4, 32);
+
+    /* In pieces of a buffer: those behind the first that is not full stay empty. */
+    struct vq_done done;
+    at = rig_take(64);
+    const struct vq_element pieces[] = {
+        {RIG_BASE + at, 2}, {RIG_BASE + at + 2, 8}, {RIG_BASE + at + 10, 8}};
+    assert_true(vq_driver_add(&r.driver.ring, pieces, 0, 3) >= 0);
+    assert_int_equal(vq_queue_submit(&r.driver.ring, &rig.loop.transport, 0), VQ_OK);
+    (void)vq_loopback_run(&rig.loop);
+    assert_int_equal(vq_driver_get(&r.driver.ring, &done, 1), 1);
+    assert_int_equal(done.written, 5);
+    rng_expect(at, 5, 18);
 }
 
 int main(void)

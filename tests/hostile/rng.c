@@ -136,6 +136,29 @@ static void no_byte_twice(void **state)
     }
 }
 
+/* A source that claims more than it was asked for. */
+static size_t boasts(void *context, uint8_t *bytes, size_t count)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = 7;
+    return count + 5;
+}
+
+static void boasting_source(void **state)
+{
+    rng_start(*state, 0);
+    r.dev.config.source = boasts;
+    uint32_t at = rig_take(64);
+    for (uint32_t bytes = 1; bytes < 5; bytes++) {
+        assert_int_equal(rng_ask(at, bytes), VQ_OK);
+        (void)vq_loopback_run(&rig.loop);
+        struct vq_done done;
+        assert_int_equal(vq_driver_get(&r.driver.ring, &done, 1), 1);
+        assert_int_equal(done.reported, bytes);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -144,6 +167,7 @@ int main(void)
         VQ_TEST_STATE(never_an_answer, &rig_split, "a device that notifies and does not answer"),
         VQ_TEST(strict, "a strict driver breaks its queue, and a reset mends it"),
         RIG_EACH_WAY(odd_buffers, "buffers that are no buffers for entropy [BUG-33]"),
+        RIG_EACH_WAY(boasting_source, "a source that claims more than it was asked for"),
         RIG_EACH_WAY(no_byte_twice, "no random byte is given twice"),
     };
     return VQ_RUN(tests);

@@ -184,6 +184,85 @@ static void several_ports(void **state)
     pump(0, 500);
 }
 
+/* Ports are announced to a driver that is ready, and nothing more to one that failed with them. */
+static void not_ready(void **state)
+{
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    con_start(*state, 2);
+    assert_true(vq_device_pending(&c.dev.control_transmit.ring));
+    (void)vq_loopback_run_queue(&rig.loop, VQ_CONSOLE_CONTROL_RECEIVE);
+    assert_int_equal(vq_console_regain(&c.driver.control_receive), -1);
+    con_expect_raw(0, VQ_CONSOLE_PORT_ADD, 1);
+    assert_int_equal(vq_console_say(&c.driver, 0, VQ_CONSOLE_PORT_READY, 0), VQ_OK);
+    assert_int_equal(con_raw(message), 0);
+    assert_int_equal(vq_console_say(&c.driver, 0, VQ_CONSOLE_DEVICE_READY, 0), VQ_OK);
+    (void)vq_loopback_run(&rig.loop);
+    assert_int_equal(vq_console_device_add(&c.dev, 1, true, NULL), VQ_OK);
+    assert_int_equal(con_raw(message), 0);
+    assert_int_equal(vq_console_say(&c.driver, 0, VQ_CONSOLE_DEVICE_READY, 1), VQ_OK);
+    con_expect_raw(1, VQ_CONSOLE_PORT_ADD, 1);
+}
+
+/* Bytes of a port that is not there go nowhere, and those of one that went are gone. */
+static void bytes_of_no_port(void **state)
+{
+    char text[8];
+    con_start(*state, 2);
+    con_settle();
+    c.driver.ports[1].present = true; /* as a driver would that does not care */
+    assert_int_equal(vq_console_driver_write(&c.driver, 1, "nobody", 6), 6);
+    con_settle();
+    assert_int_equal(vq_console_driver_unsent(&c.driver, 1), 0);
+    c.driver.ports[1].present = false;
+    assert_int_equal(vq_console_device_add(&c.dev, 1, false, NULL), VQ_OK);
+    con_settle();
+    assert_int_equal(vq_console_device_output(&c.dev, 1, text, sizeof text), 0);
+    assert_int_equal(vq_console_device_input(&c.dev, 1, "gone", 4), 4);
+    assert_int_equal(vq_console_driver_write(&c.driver, 1, "gone", 4), 4);
+    con_settle();
+    assert_int_equal(vq_console_device_remove(&c.dev, 1), VQ_OK);
+    assert_int_equal(vq_console_device_add(&c.dev, 1, true, NULL), VQ_OK);
+    assert_int_equal(vq_console_device_output(&c.dev, 1, text, sizeof text), 0);
+    con_settle();
+    assert_true(c.driver.ports[1].opened);
+    assert_int_equal(vq_console_driver_read(&c.driver, 1, text, sizeof text), 0);
+}
+
+/* What is typed before the driver comes waits for it. */
+static void typed_ahead(void **state)
+{
+    char text[8] = {0};
+    con_defaults(0);
+    con_device(*state);
+    assert_int_equal(vq_console_device_input(&c.dev, 0, "boot", 4), 4);
+    assert_int_equal(con_open(*state, 0), VQ_OK);
+    (void)vq_loopback_run(&rig.loop);
+    assert_int_equal(vq_console_driver_read(&c.driver, 0, text, sizeof text), 4);
+    assert_string_equal(text, "boot");
+}
+
+/* A message that comes just when the time is over. */
+static enum vq_error late(struct vq_transport *t, uint16_t index, int timeout_ms)
+{
+    (void)t;
+    assert_int_equal(index, VQ_QUEUE_ANY);
+    assert_int_equal(timeout_ms, 5);
+    con_tell(0, VQ_CONSOLE_PORT_ADD, 1, NULL, 8);
+    return VQ_ERR_TIMEOUT;
+}
+
+static void at_the_last_moment(void **state)
+{
+    static struct vq_transport_ops ops;
+    con_by_hand(*state, 1);
+    assert_int_equal(con_open(*state, 1), VQ_OK);
+    ops = *rig.loop.transport.ops;
+    ops.wait = late;
+    rig.loop.transport.ops = &ops;
+    assert_int_equal(vq_console_driver_wait(&c.driver, 5), VQ_OK);
+    assert_true(vq_console_driver_poll(&c.driver));
+}
+
 /* After a reset everything is announced again. */
 static void again(void **state)
 {
@@ -315,6 +394,10 @@ int main(void)
         RIG_EACH_WAY(one_port, "one port, both directions"),
         RIG_EACH_WAY(full, "a full ring buffer stops its port and loses nothing"),
         RIG_EACH_WAY(several_ports, "several ports"),
+        RIG_EACH_WAY(not_ready, "a driver that is not ready hears of nothing"),
+        RIG_EACH_WAY(bytes_of_no_port, "bytes of ports that are not there"),
+        RIG_EACH_WAY(typed_ahead, "what was typed ahead"),
+        VQ_TEST_STATE(at_the_last_moment, &rig_split, "a message when the time is over"),
         RIG_EACH_WAY(again, "a reset, and all over again"),
         RIG_EACH_WAY(waiting, "waits for input and room"),
         VQ_TEST_STATE(suspended, &rig_split, "shows nothing while suspended, and loses nothing"),

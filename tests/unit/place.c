@@ -525,6 +525,20 @@ static void first_fit_finds_the_parts(void **state)
     check_place(&place, &c, &block, 1);
 }
 
+static void first_fit_at_the_end(void **state)
+{
+    /* Filled to the last byte there is: nothing follows, least of all address 0. */
+    const struct vq_fragment last = {UINT64_MAX - 127, 128};
+    struct vq_constraints c = split;
+    struct vq_place place;
+    (void)state;
+    c.size_min = 8;
+    assert_int_equal(vq_place_first(&c, 8, &last, 1, &place), VQ_ERR_NO_MEMORY);
+    c.size_min = 4;
+    assert_int_equal(vq_place_first(&c, 8, &last, 1, &place), VQ_OK);
+    check_place(&place, &c, &last, 1);
+}
+
 static void any_constraints_any_fragments(void **state)
 {
     struct vq_random r = {7};
@@ -604,6 +618,7 @@ int main(void)
         VQ_TEST(text_keeps_to_its_room, "a refusal in words keeps to its room"),
         VQ_TEST(agrees_with_a_slow_search, "20000 random pools: agrees with a slow, plain search"),
         VQ_TEST(first_fit_finds_the_parts, "first fit finds the parts in any order, and the block"),
+        VQ_TEST(first_fit_at_the_end, "first fit stops at the end of the address space"),
         VQ_TEST(any_constraints_any_fragments,
                 "20000 random constraints and pools: a good place or a reason"),
     };

@@ -140,6 +140,21 @@ static void refusals(void **state)
     c.source = NULL;
     assert_int_equal(vq_rng_device_init(&dev, &c, rng_memory, bytes), VQ_ERR_INVALID);
 
+    /* A queue that runs, and one larger than there is memory for. */
+    struct vq_device_config queue = {.size = RNG_SIZE,
+                                     .descriptor_area = r.driver.ring.descriptors,
+                                     .driver_area = r.driver.ring.driver_area,
+                                     .device_area = r.driver.ring.device_area,
+                                     .memory = &rig.memory};
+    struct vq_position at;
+    assert_int_equal(ops->queue_start(&r.dev.model, 0, &queue), VQ_ERR_STATE);
+    assert_int_equal(ops->queue_start(&r.dev.model, 1, &queue), VQ_ERR_RANGE);
+    (void)ops->queue_stop(&r.dev.model, 0, &at);
+    queue.size = 2 * RNG_SIZE;
+    assert_int_equal(ops->queue_start(&r.dev.model, 0, &queue), VQ_ERR_SIZE);
+    queue.size = RNG_SIZE;
+    assert_int_equal(ops->queue_start(&r.dev.model, 0, &queue), VQ_OK);
+
     /* A driver that must have what is not there. */
     rng_start(&rig_split, 0);
     vq_feature_set(&r.options.require, VQ_F_ACCESS_PLATFORM);
