@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 
 .PHONY: all run test spec-coverage install check-format tidy warnings sanitize cross bench guests \
-	boards fuzz proofs size clean
+	boards boards-readme fuzz proofs size clean
 
 all:
 	@scripts/build $(BUILD) || { scripts/deps --check build; exit 1; }
@@ -32,6 +32,9 @@ check-format tidy warnings sanitize cross guests boards fuzz proofs:
 
 size:
 	@scripts/check/size --write
+
+boards-readme:
+	@BUILD=$(BUILD) scripts/check/boards --readme
 
 bench: all
 	@$(BUILD)/vq bench ring

@@ -4,12 +4,12 @@ Runs the boards: every machine, over every transport that it has, with every set
 options that makes sense there, and all devices in each run. Checks what a board says
 of itself, what is on its disk afterwards, and what it echoed.
 
-    matrix.py [--quick] [--readme FILE] [--only WORD...] [--verbose] DIR
+    matrix.py [--quick] [--readme] [--only WORD...] [--verbose] DIR
 
 DIR holds MACHINE.elf. --quick leaves out what differs only from machine to machine.
---readme writes the tables into FILE between their markers. --only takes the runs whose
-name contains all the words. Prints a line for each device of each run, tables, and as
-last line "N passed, N failed, N skipped".
+--readme writes the tables into README.md and boards/README.md, between their markers,
+if nothing failed. --only takes the runs whose name contains all the words. Prints a line
+for each device of each run, tables, and as last line "N passed, N failed, N skipped".
 """
 import argparse
 import collections
@@ -451,14 +451,14 @@ def perform(run, folder):
     with tempfile.TemporaryDirectory(prefix="boards-") as directory:
         launched = launch(run, folder, directory)
     if run.option == GUIDE:
-        return run, {"block": check_guide(run, launched)}, {}, launched
+        return run, {"block": check_guide(run, launched)}, {"block": []}, launched
     found = sections(launched.said)
     results = {d: check_device(d, found.get(d, []), run, launched) for d in DEVICES}
     if all(outcome != "not ok" for outcome, _ in results.values()) and \
             (launched.status != (0 if run.option in HELD else run.machine.good) or
              "board ok" not in launched.said):
         results[DEVICES[0]] = ("not ok", f"the board ended with {launched.status}")
-    used = {d: (list(queues_of(found.get(d, []))), found.get(d, [])) for d in DEVICES}
+    used = {d: list(queues_of(found.get(d, []))) for d in DEVICES}
     return run, results, used, launched
 
 
@@ -482,9 +482,9 @@ def cell(outcomes):
 
 
 def tables(done):
-    """Two tables of how many tests passed, and one of where the queues were."""
+    """How many tests passed, by machine and transport, and by options and device."""
     by = collections.defaultdict(list)
-    for run, results, *_ in done:
+    for run, results, _ in done:
         for device, (outcome, _) in results.items():
             by[run.machine.name, run.transport].append(outcome)
             by[run.option, device].append(outcome)
@@ -494,26 +494,25 @@ def tables(done):
     yield from table(["Tests passed"] + DEVICES,
                      [[o.title] + [cell(by[key, d]) for d in DEVICES]
                       for key, o in OPTIONS.items()])
-    yield ""
-    yield from table(["The block device's queue on riscv64", "offered", "size", "descriptor area",
-                      "driver area", "device area", "bytes", "legacy layout"],
-                     list(places(done)))
 
 
 def places(done):
-    for run, _, used, *_ in done:
-        if run.machine.name == "riscv64" and run.option in ("size-4", "size-max", "packed") and \
-                used["block"][0]:
-            q = used["block"][0][0]
-            yield [f"{TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}",
-                   f"{q.offered}", f"{q.size}", *(f"{a:#x}" for a in q.address), f"{q.bytes}",
-                   f"{q.legacy}"]
+    """Where the parts of a queue were."""
+    rows = []
+    for run, _, used in done:
+        if run.machine.name == "riscv64" and run.option in ("size-4", "size-max", "packed"):
+            for q in used["block"][:1]:
+                rows.append([f"{TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}",
+                             f"{q.offered}", f"{q.size}", *(f"{a:#x}" for a in q.address),
+                             f"{q.bytes}", f"{q.legacy}"])
+    yield from table(["The block device's queue, riscv64", "offered", "size", "descriptor area",
+                      "driver area", "device area", "bytes", "legacy layout"], rows)
 
 
-def write_readme(path, lines):
+def write_between(path, name, lines):
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    first, last = "<!-- boards -->\n", "<!-- end of boards -->\n"
+    first, last = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     start, end = text.index(first) + len(first), text.index(last)
     with open(path, "w", encoding="utf-8") as f:
         f.write(text[:start] + "\n".join(lines) + "\n" + text[end:])
@@ -522,7 +521,7 @@ def write_readme(path, lines):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--readme")
+    parser.add_argument("--readme", action="store_true")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
@@ -548,10 +547,11 @@ def main():
                 for line in launched.said.splitlines():
                     print("#   " + line)
             sys.stdout.flush()
-    lines = list(tables(done))
-    print("\n".join([""] + lines + [""]))
+    print("\n".join(["", *tables(done), "", *places(done), ""]))
     if arguments.readme and not counts["not ok"]:
-        write_readme(arguments.readme, lines)
+        here = os.path.dirname(os.path.abspath(__file__))
+        write_between(os.path.join(here, "..", "README.md"), "boards", tables(done))
+        write_between(os.path.join(here, "README.md"), "places", places(done))
     print(f"{counts['ok']} passed, {counts['not ok']} failed, {counts['skip']} skipped")
     return 1 if counts["not ok"] or not counts["ok"] else 0
 

@@ -38,7 +38,7 @@ _Noreturn void board_main(void)
     const struct board *board = board_init();
     enum vq_error error = run(&board->slots);
     say("firmware ");
-    say(vq_error_text(error));
+    say(error == VQ_OK ? "copied a sector" : vq_error_text(error));
     say("\n");
     board_exit(error == VQ_OK);
 }
