@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 
 .PHONY: all run test spec-coverage install check-format tidy warnings sanitize cross bench guests \
-	boards boards-readme fuzz proofs size clean
+	boards boards-readme fuzz proofs size amalgamation clean
 
 all:
 	@scripts/build $(BUILD) || { scripts/deps --check build; exit 1; }
@@ -35,6 +35,9 @@ size:
 
 boards-readme:
 	@BUILD=$(BUILD) scripts/check/boards --readme
+
+amalgamation:
+	@scripts/amalgamation $(BUILD)/amalgamation
 
 bench: all
 	@$(BUILD)/vq bench ring

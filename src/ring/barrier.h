@@ -26,8 +26,15 @@
 #define VQ_HOST_BIG false
 #endif
 
+/* What a user supplies is C, whatever this is compiled as. */
+#ifdef __cplusplus
+#define VQ_SUPPLIED extern "C"
+#else
+#define VQ_SUPPLIED
+#endif
+
 /* One of the functions that a compiler without a libc may ask for as well. */
-void *memset(void *to, int byte, size_t bytes);
+VQ_SUPPLIED void *memset(void *to, int byte, size_t bytes);
 
 /* Leaves that are one or two instructions. */
 #define VQ_ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -44,7 +51,7 @@ void *memset(void *to, int byte, size_t bytes);
 
 #if defined(VQ_SHARED_HOOK)
 /* A test build sees (and may change) every value at the moment it is fetched. */
-uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
+VQ_SUPPLIED uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
 #define VQ_HOOK(where, type, value) ((type)vq_shared_hook((where), sizeof(type), (value)))
 #else
 #define VQ_HOOK(where, type, value) (value)
@@ -57,8 +64,8 @@ uint64_t vq_shared_hook(const void *where, unsigned bytes, uint64_t value);
  * lines of their own for what each end writes; a packed ring, of which both write
  * one table, cannot have that and wants uncached memory.
  */
-void vq_cache_clean(const void *from, size_t bytes);
-void vq_cache_invalidate(const void *from, size_t bytes);
+VQ_SUPPLIED void vq_cache_clean(const void *from, size_t bytes);
+VQ_SUPPLIED void vq_cache_invalidate(const void *from, size_t bytes);
 #else
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_cache_clean(const void *from, size_t bytes)
@@ -239,7 +246,7 @@ VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
 
 #if defined(VQ_PLATFORM_HOOK)
 /* A test build sees each barrier of the next kind. */
-void vq_platform_hook(void);
+VQ_SUPPLIED void vq_platform_hook(void);
 #endif
 
 /*
