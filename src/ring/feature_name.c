@@ -6,6 +6,7 @@
 
 #include <vq/blk.h>
 #include <vq/console.h>
+#include <vq/net.h>
 
 struct named_bit {
     uint8_t bit;
@@ -30,7 +31,7 @@ static const struct named_bit common_names[] = {
     {VQ_F_SUSPEND, "suspend"},
 };
 
-static const struct named_bit block[] = {
+static const struct named_bit block_names[] = {
     {VQ_BLK_F_BARRIER, "barrier"},
     {VQ_BLK_F_SIZE_MAX, "size_max"},
     {VQ_BLK_F_SEG_MAX, "seg_max"},
@@ -49,10 +50,56 @@ static const struct named_bit block[] = {
     {VQ_BLK_F_ZONED, "zoned"},
 };
 
-static const struct named_bit console[] = {
+static const struct named_bit console_names[] = {
     {VQ_CONSOLE_F_SIZE, "size"},
     {VQ_CONSOLE_F_MULTIPORT, "multiport"},
     {VQ_CONSOLE_F_EMERG_WRITE, "emerg_write"},
+};
+
+static const struct named_bit network_names[] = {
+    {VQ_NET_F_CSUM, "csum"},
+    {VQ_NET_F_GUEST_CSUM, "guest_csum"},
+    {VQ_NET_F_CTRL_GUEST_OFFLOADS, "ctrl_guest_offloads"},
+    {VQ_NET_F_MTU, "mtu"},
+    {VQ_NET_F_MAC, "mac"},
+    {VQ_NET_F_GSO, "gso"},
+    {VQ_NET_F_GUEST_TSO4, "guest_tso4"},
+    {VQ_NET_F_GUEST_TSO6, "guest_tso6"},
+    {VQ_NET_F_GUEST_ECN, "guest_ecn"},
+    {VQ_NET_F_GUEST_UFO, "guest_ufo"},
+    {VQ_NET_F_HOST_TSO4, "host_tso4"},
+    {VQ_NET_F_HOST_TSO6, "host_tso6"},
+    {VQ_NET_F_HOST_ECN, "host_ecn"},
+    {VQ_NET_F_HOST_UFO, "host_ufo"},
+    {VQ_NET_F_MRG_RXBUF, "mrg_rxbuf"},
+    {VQ_NET_F_STATUS, "status"},
+    {VQ_NET_F_CTRL_VQ, "ctrl_vq"},
+    {VQ_NET_F_CTRL_RX, "ctrl_rx"},
+    {VQ_NET_F_CTRL_VLAN, "ctrl_vlan"},
+    {VQ_NET_F_CTRL_RX_EXTRA, "ctrl_rx_extra"},
+    {VQ_NET_F_GUEST_ANNOUNCE, "guest_announce"},
+    {VQ_NET_F_MQ, "mq"},
+    {VQ_NET_F_CTRL_MAC_ADDR, "ctrl_mac_addr"},
+    {VQ_NET_F_DEVICE_STATS, "device_stats"},
+    {VQ_NET_F_HASH_TUNNEL, "hash_tunnel"},
+    {VQ_NET_F_VQ_NOTF_COAL, "vq_notf_coal"},
+    {VQ_NET_F_NOTF_COAL, "notf_coal"},
+    {VQ_NET_F_GUEST_USO4, "guest_uso4"},
+    {VQ_NET_F_GUEST_USO6, "guest_uso6"},
+    {VQ_NET_F_HOST_USO, "host_uso"},
+    {VQ_NET_F_HASH_REPORT, "hash_report"},
+    {VQ_NET_F_GUEST_HDRLEN, "guest_hdrlen"},
+    {VQ_NET_F_RSS, "rss"},
+    {VQ_NET_F_RSC_EXT, "rsc_ext"},
+    {VQ_NET_F_STANDBY, "standby"},
+    {VQ_NET_F_SPEED_DUPLEX, "speed_duplex"},
+    {VQ_NET_F_RSS_CONTEXT, "rss_context"},
+    {VQ_NET_F_GUEST_UDP_TUNNEL_GSO, "guest_udp_tunnel_gso"},
+    {VQ_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM, "guest_udp_tunnel_gso_csum"},
+    {VQ_NET_F_HOST_UDP_TUNNEL_GSO, "host_udp_tunnel_gso"},
+    {VQ_NET_F_HOST_UDP_TUNNEL_GSO_CSUM, "host_udp_tunnel_gso_csum"},
+    {VQ_NET_F_OUT_NET_HEADER, "out_net_header"},
+    {VQ_NET_F_IPSEC, "ipsec"},
 };
 
 struct table {
@@ -65,8 +112,9 @@ struct table {
 
 static const struct table types[] = {
     {0, ROWS(common_names), common_names},
-    {VQ_BLK_DEVICE_ID, ROWS(block), block},
-    {VQ_CONSOLE_DEVICE_ID, ROWS(console), console},
+    {VQ_NET_DEVICE_ID, ROWS(network_names), network_names},
+    {VQ_BLK_DEVICE_ID, ROWS(block_names), block_names},
+    {VQ_CONSOLE_DEVICE_ID, ROWS(console_names), console_names},
 };
 
 static bool same(const char *text, const char *name, size_t length)

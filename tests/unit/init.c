@@ -8,6 +8,7 @@
 
 #include <vq/blk.h>
 #include <vq/feature_name.h>
+#include <vq/net.h>
 #include <vq/transport.h>
 
 enum step {
@@ -646,6 +647,8 @@ static void names(void **state)
     assert_null(vq_feature_name(0, VQ_BLK_F_RO));
     assert_string_equal(vq_feature_name(VQ_BLK_DEVICE_ID, VQ_BLK_F_RO), "ro");
     assert_null(vq_feature_name(VQ_BLK_DEVICE_ID, 44));
+    assert_string_equal(vq_feature_name(VQ_NET_DEVICE_ID, VQ_NET_F_MRG_RXBUF), "mrg_rxbuf");
+    assert_int_equal(vq_feature_by_name(VQ_NET_DEVICE_ID, "ipsec", 5), VQ_NET_F_IPSEC);
     for (unsigned bit = 0; bit < 200; bit++) {
         const char *name = vq_feature_name(VQ_BLK_DEVICE_ID, bit);
         if (name != NULL)
