@@ -6,6 +6,8 @@
  */
 #include <vq/transport.h>
 
+#include "options.h"
+
 #define READINGS 64u
 #define PIECE    32u /* bytes compared at a time where there is no generation */
 
@@ -50,6 +52,7 @@ static enum vq_error read_by_generation(struct vq_transport *t, const struct rea
     return error != VQ_OK ? error : VQ_ERR_TIMEOUT;
 }
 
+#if VQ_WITH_LEGACY
 /* Reads a piece once more, and tells whether it is what was read before. */
 static enum vq_error read_again(struct vq_transport *t, uint32_t offset, uint8_t *bytes,
                                 uint32_t count, bool *equal)
@@ -82,13 +85,20 @@ static enum vq_error read_until_equal(struct vq_transport *t, const struct readi
     }
     return error != VQ_OK ? error : VQ_ERR_TIMEOUT;
 }
+#endif
 
 static enum vq_error read_together(struct vq_transport *t, const struct reading *r)
 {
     for (size_t i = 0; i < r->count; i++)
         if (!fits(t, r->spans[i].offset, r->spans[i].bytes))
             return VQ_ERR_RANGE;
-    return t->ops->config_generation != NULL ? read_by_generation(t, r) : read_until_equal(t, r);
+    if (t->ops->config_generation != NULL)
+        return read_by_generation(t, r);
+#if VQ_WITH_LEGACY
+    return read_until_equal(t, r);
+#else
+    return VQ_ERR_UNSUPPORTED;
+#endif
 }
 
 enum vq_error vq_transport_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
