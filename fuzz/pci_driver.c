@@ -30,6 +30,7 @@ static struct run {
     } map[MAPS];
     uint32_t maps;
     bool walking;         /* the list of capabilities, which may lead anywhere */
+    bool messages;        /* MSI-X is set up */
     uint8_t mappable;     /* a bit for each BAR */
     uint32_t legacy_told; /* what map says of BAR 0 */
     uint32_t offered[4];
@@ -186,6 +187,8 @@ static uint32_t mapped_access(uint32_t address, unsigned bytes, const uint32_t *
     FUZZ_CHECK(index < r.maps);
     fuzz_access(&r.f, offset, bytes);
     FUZZ_CHECK(offset <= r.map[index].bytes - bytes);
+    if (r.messages)
+        return 0;
     return access_bar(r.map[index].bar, r.map[index].offset + offset, bytes, write);
 }
 
@@ -253,7 +256,14 @@ static void space_write(void *context, uint32_t address, unsigned bytes, uint32_
 
     (void)context;
     fuzz_access(&r.f, address, bytes);
-    FUZZ_CHECK(address <= SPACE - bytes && cap != 0);
+    FUZZ_CHECK(address <= SPACE - bytes);
+    if (r.messages) {
+        FUZZ_CHECK(bytes == 2 &&
+                   address == r.driver.msix_capability + (uint32_t)VQ_PCI_MSIX_CONTROL);
+        fuzz_put(r.space + address, value, bytes, false);
+        return;
+    }
+    FUZZ_CHECK(cap != 0);
     if (address == cap + VQ_PCI_CAP_DATA) {
         (void)indirect(cap, bytes, &value);
         return;
@@ -334,9 +344,16 @@ static void own(struct fuzz_transport *f, uint8_t which)
 
     if (which < 8) {
         FUZZ_CHECK(vq_pci_driver_interrupt(&r.driver, vector) <= 3);
-    } else if (which < 12) {
+    } else if (which < 10) {
         /* MSI-X comes and goes. */
         r.space[0x40 + VQ_PCI_MSIX_CONTROL + 1] ^= 0x80;
+    } else if (which < 12) {
+        r.messages = true;
+        if (which == 11)
+            (void)vq_pci_driver_enable_messages(&r.driver, fuzz_byte(&f->in) & 1);
+        else
+            (void)vq_pci_driver_set_message(&r.driver, fuzz_byte(&f->in), 0xfee00000, 1);
+        r.messages = false;
     } else {
         r.walking = true;
         if (vq_pci_driver_shared_memory(&r.driver, fuzz_byte(&f->in), &region) == VQ_OK) {

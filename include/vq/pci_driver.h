@@ -24,8 +24,8 @@
  *
  * Configuration space and BARs are reached through struct vq_registers, so that ECAM,
  * ports, a file of sysfs or a test are all the same. The platform enumerates, gives BARs
- * addresses, lets the function decode them and be a bus master, and fills and enables the
- * MSI-X table; nothing of that is done here.
+ * addresses, and lets the function decode them and be a bus master; nothing of that is done
+ * here. It says where messages of MSI-X go, too: by its own means, or by those below.
  *
  * What the device says is not trusted: each capability is checked before it is used, and
  * one that makes no sense is as good as none. Where a BAR cannot be mapped, its registers
@@ -88,7 +88,8 @@ struct vq_pci_driver_config {
     enum vq_pci_interface interface;
     /*
      * How many MSI-X vectors, from 0 on, the platform has set up for the device; those beyond its
-     * table are not used. With MSI-X disabled, or 0, there are none: the interrupt is INTx.
+     * table are not used. With MSI-X disabled when the device is initialised, or 0, there are
+     * none: the interrupt is INTx.
      * Vector 0 is for the configuration, 1 + i for queue i. Where these do not reach, or the
      * device refuses one, a queue takes vector 1, and if that is refused as well, vector 0.
      */
@@ -145,7 +146,8 @@ enum vq_error vq_pci_driver_probe(const struct vq_registers *space, struct vq_pc
  * further: that begins with vq_transport_init_device. `config` is copied.
  * VQ_ERR_RANGE: not a virtio device; VQ_ERR_UNSUPPORTED: it cannot be driven by this
  * interface (a modern device without the capabilities it needs is left untouched,
- * PCILEG-DRV-DETECT-04); VQ_ERR_INVALID: something is missing in the configuration.
+ * PCILEG-DRV-DETECT-04); VQ_ERR_INVALID: something is missing in the configuration. On an
+ * error *p is of no use.
  */
 enum vq_error vq_pci_driver_init(struct vq_pci_driver *p,
                                  const struct vq_pci_driver_config *config);
@@ -163,6 +165,17 @@ bool vq_pci_driver_is_indirect(const struct vq_pci_driver *p);
  * INTx, may mean the configuration and every queue at once.
  */
 unsigned vq_pci_driver_interrupt(struct vq_pci_driver *p, uint16_t vector);
+
+/*
+ * For platforms without means of their own, after vq_pci_driver_init and before the device is
+ * initialised: where the message of a vector goes, and what it says (the address a multiple
+ * of 4). The table lies in a BAR that `map` must reach. VQ_ERR_RANGE: there is no such vector;
+ * VQ_ERR_UNSUPPORTED: there is no table that can be reached.
+ */
+enum vq_error vq_pci_driver_set_message(struct vq_pci_driver *p, uint16_t vector, uint64_t address,
+                                        uint32_t data);
+/* Turns MSI-X on, which turns INTx off, or the reverse; VQ_ERR_UNSUPPORTED where there is none. */
+enum vq_error vq_pci_driver_enable_messages(struct vq_pci_driver *p, bool on);
 
 /* Memory that the device shares: a range of a BAR, which the caller maps. */
 struct vq_pci_shared_memory {

@@ -609,6 +609,27 @@ static void refused_vectors(void **state)
     assert_false(f.status & VQ_STATUS_DRIVER_OK);
 }
 
+/* A table where there is no BAR, or that cannot be reached, is none. */
+static void bad_tables(void **state)
+{
+    static const struct {
+        uint32_t place;
+        unsigned mappable;
+    } cases[] = {{6, 0x3f}, {7, 0x3f}, {1, 0x3d}, {0xfffffff0 | 1, 0x3f}, {0xffffffc0 | 1, 0x3f}};
+    (void)state;
+    for (unsigned i = 0; i < COUNT(cases); i++) {
+        modern(4, FAKE_MODERN);
+        fake_add_msix(&f, 0x800, true);
+        fake_put(&f, FAKE_MSIX_AT + VQ_PCI_MSIX_TABLE, 4, cases[i].place);
+        assert_int_equal(fake_open(&f, VQ_PCI_PREFER_MODERN, 4), VQ_OK);
+        f.mappable = cases[i].mappable;
+        assert_int_equal(vq_pci_driver_set_message(&f.driver, 5, 0xfee00000, 1),
+                         VQ_ERR_UNSUPPORTED);
+        assert_int_equal(vq_pci_driver_set_message(&f.driver, 0x800, 0, 1), VQ_ERR_RANGE);
+        assert_int_equal(touched(), 0);
+    }
+}
+
 static void messages(void **state)
 {
     struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
@@ -974,6 +995,7 @@ static const struct CMUnitTest tests[] = {
                      "PCI-DRV-MSIX-03 PCI-DRV-MSIX-04 PCI-DRV-MSIX-05]"),
     VQ_TEST(refused_vectors, "a vector refused is replaced by a shared one, or the device is "
                              "given up [PCI-DRV-MSIX-05 PCI-DRV-MSIX-06]"),
+    VQ_TEST(bad_tables, "a table of vectors that is nowhere is not written to"),
     VQ_TEST(messages, "with MSI-X the ISR status is not touched, and one vector may mean both "
                       "[PCI-DRV-ISR-01 PCI-DRV-CFGINT-01]"),
 #endif
