@@ -75,6 +75,8 @@ struct vq_pci_driver_config {
      * Makes `bytes` from `offset` on of a BAR (0 to 5) reachable, and says how in *r; r->bytes, if
      * not 0, is how many are there from `offset` on, up to the end of the BAR. False: it cannot be
      * done. May be called several times for the same range, and for each queue that is enabled.
+     * Of BAR 0 of a legacy device its first 20 bytes are asked for, and as many are used as
+     * r->bytes says; where that is 0, as far as the device type's configuration goes.
      */
     bool (*map)(void *context, unsigned bar, uint32_t offset, uint32_t bytes,
                 struct vq_registers *r);

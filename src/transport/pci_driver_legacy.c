@@ -18,6 +18,8 @@ static enum vq_error pci_legacy_set_features(struct vq_transport *t,
     struct vq_pci_driver *p = vq_pci_of(t);
     vq_pci_put(p, VQ_PCI_LEGACY_DRIVER_FEATURES, 4, accepted->word[0]);
     vq_pci_count_vectors(p);
+    if (p->window[0].bytes != 0 && p->window[0].bytes < VQ_PCI_LEGACY_CONFIG_MSIX)
+        p->vectors = 0; /* it has no registers for them */
     return VQ_OK;
 }
 

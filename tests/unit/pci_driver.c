@@ -922,6 +922,14 @@ static void legacy_vectors(void **state)
     f.vectors_taken = 0;
     assert_int_equal(vq_transport_queue_enable(f.t, 1, &place), VQ_ERR_UNSUPPORTED);
     assert_int_equal(f.queue[1].pfn, 0);
+
+    legacy(0);
+    fake_add_msix(&f, 2, true);
+    f.legacy_bytes = 23; /* which ends within the registers of vectors */
+    fake_start(&f, VQ_PCI_PREFER_MODERN, 8);
+    assert_int_equal(f.driver.vectors, 0);
+    assert_int_equal(vq_transport_queue_enable(f.t, 2, &place), VQ_OK);
+    assert_int_equal(log_count(&f.log, 'w', VQ_PCI_LEGACY_CONFIG_VECTOR, 31), 0);
 }
 #endif
 
