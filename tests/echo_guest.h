@@ -18,6 +18,8 @@ enum { RAM_BYTES = 65536, RAM_DATA = 60000 };
 #define RAM_BASE UINT64_C(0x80000000)
 #define BIT(n)   (UINT64_C(1) << (n))
 #define MODERN   (BIT(VQ_F_VERSION_1) | BIT(VQ_F_EVENT_IDX))
+#define LEGACY   (BIT(VQ_F_EVENT_IDX) | BIT(VQ_F_ANY_LAYOUT))
+#define EITHER   (MODERN | BIT(VQ_F_ANY_LAYOUT)) /* of a device that serves both */
 
 struct echo_guest {
     struct echo echo;

@@ -288,7 +288,6 @@ static inline void rig_answered(void)
 }
 
 /* The legacy interface: queue 0 in one block, running. */
-#define LEGACY (BIT(VQ_F_EVENT_IDX) | BIT(VQ_F_ANY_LAYOUT))
 
 static inline void rig_legacy_queue(bool big)
 {

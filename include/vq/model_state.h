@@ -131,8 +131,13 @@ void vq_model_ran(struct vq_model_state *state, uint16_t index, unsigned done);
 /* The answer to a `stop` that returned false. */
 void vq_model_queue_stopped(struct vq_model_state *state, uint16_t index);
 
-/* The device's end changed its configuration space: a new generation, and a notification. */
+/* The device's end changed its configuration space: a new generation, and a notification, which
+ * waits while the driver is not there yet or the device is suspended. */
 void vq_model_config_changed(struct vq_model_state *state);
+
+/* Is the device suspended, or about to be? Its configuration must then stay as it is: change it,
+ * and say so, after the resume (INIT-DEV-SUSP-05). */
+bool vq_model_suspended(const struct vq_model_state *state);
 
 #ifdef __cplusplus
 }

@@ -17,12 +17,6 @@ static bool packed(const struct vq_model_state *s)
     return vq_feature(&s->chosen, VQ_F_RING_PACKED);
 }
 
-/* Or about to be. */
-static bool suspended(const struct vq_model_state *s)
-{
-    return s->suspending || (s->status & VQ_STATUS_SUSPEND) != 0;
-}
-
 uint16_t vq_model_queue_count(const struct vq_model_state *s)
 {
     uint16_t count = vq_model_of(s)->ops->queue_count(vq_model_of(s));
@@ -40,7 +34,7 @@ struct vq_model_queue *vq_model_queue_at(const struct vq_model_state *s, uint32_
 struct vq_model_queue *vq_model_queue_open(const struct vq_model_state *s, uint32_t index)
 {
     struct vq_model_queue *q = vq_model_queue_at(s, index);
-    if (q == NULL || q->enabled || q->running || s->resetting || suspended(s))
+    if (q == NULL || q->enabled || q->running || s->resetting || vq_model_suspended(s))
         return NULL;
     return q;
 }
@@ -280,7 +274,7 @@ void vq_model_queue_set_page(struct vq_model_state *s, uint32_t index, uint32_t 
 
 void vq_model_queue_clear(struct vq_model_state *s, uint32_t index)
 {
-    if (vq_model_queue_at(s, index) != NULL && !s->resetting && !suspended(s))
+    if (vq_model_queue_at(s, index) != NULL && !s->resetting && !vq_model_suspended(s))
         stop_queue(s, (uint16_t)index, false);
 }
 

@@ -178,6 +178,11 @@ static void run_device(struct vq_model_state *s)
     vq_model_start_all(s);
 }
 
+bool vq_model_suspended(const struct vq_model_state *s)
+{
+    return s->suspending || (s->status & VQ_STATUS_SUSPEND) != 0;
+}
+
 uint8_t vq_model_status(const struct vq_model_state *s)
 {
     return s->status;
@@ -262,7 +267,7 @@ enum vq_error vq_model_write_config(struct vq_model_state *s, uint32_t offset, c
 
     /* INIT-DEV-SUSP-02; legacy drivers may come early (INIT-DEV-LEG-01), and where a device wants
      * it so all of them (CON-DEV-INIT-01). */
-    if (s->resetting || s->suspending || (s->status & VQ_STATUS_SUSPEND) != 0 ||
+    if (s->resetting || vq_model_suspended(s) ||
         ((s->status & VQ_STATUS_FEATURES_OK) == 0 && !vq_model_legacy(s) &&
          !vq_model_of(s)->ops->early_config))
         return VQ_ERR_STATE;

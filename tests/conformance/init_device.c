@@ -121,8 +121,10 @@ static void suspended(void **state)
         for (unsigned round = 0; round < 40; round++) {
             rig_answered();
             rig_ack();
+            assert_false(vq_model_suspended(&m.device.state));
             rig_raise(VQ_STATUS_SUSPEND);
             assert_int_equal(get(VQ_MMIO_STATUS), 11 | VQ_STATUS_SUSPEND);
+            assert_true(vq_model_suspended(&m.device.state));
             /* Quiet, whoever rings. */
             rig_send();
             memcpy(before, m.guest.ram, sizeof before);

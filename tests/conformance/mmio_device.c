@@ -295,8 +295,6 @@ static void widths(void **state)
 
 /* Version 1. */
 
-#define LEGACY (BIT(VQ_F_EVENT_IDX) | BIT(VQ_F_ANY_LAYOUT))
-
 static void legacy_start(uint32_t page_bytes, uint32_t align, uint16_t size, bool big)
 {
     uint64_t block = (RAM_BASE + page_bytes - 1) / page_bytes * page_bytes;
@@ -326,7 +324,7 @@ static void legacy(void **state)
 
     for (unsigned i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
         const unsigned c = i / 2;
-        struct vq_mmio_device_config config = rig_config(MODERN | LEGACY, true);
+        struct vq_mmio_device_config config = rig_config(EITHER, true);
 
         config.device.legacy_big_endian = i % 2;
         assert_int_equal(vq_mmio_device_init(&m.device, &config), VQ_OK);
@@ -359,7 +357,7 @@ static void legacy(void **state)
 static void legacy_early(void **state)
 {
     (void)state;
-    rig_make(MODERN | LEGACY, true);
+    rig_make(EITHER, true);
     /* Before features, and before DRIVER_OK. */
     put(VQ_MMIO_STATUS, 3);
     vq_mmio_device_write(&m.device, VQ_MMIO_CONFIG + 4, 1, 0x99);
@@ -381,7 +379,7 @@ static void legacy_early(void **state)
 static void versions(void **state)
 {
     (void)state;
-    rig_make(MODERN | LEGACY, true);
+    rig_make(EITHER, true);
     assert_true(rig_negotiate(LEGACY));
     rig_place(0, ECHO_SIZE);
     put(VQ_MMIO_QUEUE_READY, 1);

@@ -11,7 +11,7 @@ static void in_bar0(void **state)
     for (unsigned kind = VQ_PCI_TRANSITIONAL; kind <= VQ_PCI_LEGACY; kind++) {
         struct vq_pci_bar bar;
 
-        rig_make(MODERN | LEGACY, (enum vq_pci_kind)kind);
+        rig_make(EITHER, (enum vq_pci_kind)kind);
         assert_true(vq_pci_device_bar(&p.device, 0, &bar));
         assert_true(bar.io && bar.bytes >= VQ_PCI_LEGACY_CONFIG + ECHO_CONFIG);
         rig_legacy_start(false);
@@ -70,7 +70,7 @@ static void orders(void **state)
 static void config_moves(void **state)
 {
     (void)state;
-    rig_make(MODERN | LEGACY, VQ_PCI_TRANSITIONAL);
+    rig_make(EITHER, VQ_PCI_TRANSITIONAL);
     for (unsigned i = 0; i < ECHO_CONFIG; i++)
         p.guest.echo.config[i] = (uint8_t)(0xb1 + i);
     for (unsigned on = 0; on < 4; on++) {
@@ -114,7 +114,7 @@ static void config_moves(void **state)
 static void early(void **state)
 {
     (void)state;
-    rig_make(MODERN | LEGACY, VQ_PCI_TRANSITIONAL);
+    rig_make(EITHER, VQ_PCI_TRANSITIONAL);
     set_cfg(VQ_PCI_COMMAND, 2, VQ_PCI_COMMAND_IO); /* old ones do not care for bus master */
     set_leg(VQ_PCI_LEGACY_STATUS, 1, 3);
     set_leg(VQ_PCI_LEGACY_CONFIG + 5, 1, 0x77);
@@ -132,7 +132,7 @@ static void early(void **state)
 static void both(void **state)
 {
     (void)state;
-    rig_make(MODERN | LEGACY, VQ_PCI_TRANSITIONAL);
+    rig_make(EITHER, VQ_PCI_TRANSITIONAL);
     for (unsigned i = 0; i < 3; i++) {
         rig_start(MODERN);
         rig_answered();
