@@ -52,26 +52,41 @@ struct vq_net_cursor {
     size_t done; /* of this segment */
 };
 
-/* Copies `bytes` between two places; the caller knows that both have them. */
-static void copy(struct vq_net_cursor *to, struct vq_net_cursor *from, size_t bytes)
+/* The next place that has a byte; the caller knows that there is one. */
+static void settle(struct vq_net_cursor *c)
 {
-    while (bytes != 0) {
-        size_t n = to->segment->bytes - to->done;
-        size_t have = from->segment->bytes - from->done;
+    while (c->done == c->segment->bytes)
+        *c = (struct vq_net_cursor){c->segment + 1, 0};
+}
 
-        if (n > have)
-            n = have;
-        if (n > bytes)
-            n = bytes;
-        __builtin_memcpy((uint8_t *)to->segment->base + to->done,
-                         (const uint8_t *)from->segment->base + from->done, n);
-        bytes -= n;
+/* Writes `count` bytes, for which there is room. */
+static void put_bytes(struct vq_net_cursor *to, const uint8_t *bytes, size_t count)
+{
+    while (count != 0) {
+        settle(to);
+        size_t n = to->segment->bytes - to->done;
+
+        if (n > count)
+            n = count;
+        __builtin_memcpy((uint8_t *)to->segment->base + to->done, bytes, n);
         to->done += n;
+        bytes += n;
+        count -= n;
+    }
+}
+
+/* The same from a frame, which has as many. */
+static void put_frame(struct vq_net_cursor *to, struct vq_net_cursor *from, size_t count)
+{
+    while (count != 0) {
+        settle(from);
+        size_t n = from->segment->bytes - from->done;
+
+        if (n > count)
+            n = count;
+        put_bytes(to, (const uint8_t *)from->segment->base + from->done, n);
         from->done += n;
-        if (to->done == to->segment->bytes)
-            *to = (struct vq_net_cursor){to->segment + 1, 0};
-        if (from->done == from->segment->bytes)
-            *from = (struct vq_net_cursor){from->segment + 1, 0};
+        count -= n;
     }
 }
 
@@ -132,8 +147,7 @@ static void fill_frame(struct vq_net_device *dev, const struct vq_segment *frame
     /* No offload: all zero but the count, which legacy headers have with MRG_RXBUF only. */
     uint8_t header[VQ_NET_HEADER_BYTES] = {0};
     const bool big = dev->queue[VQ_NET_QUEUE_RECEIVE].big_endian;
-    const struct vq_segment head = {header, sizeof header};
-    struct vq_net_cursor from_header = {&head, 0}, from = {frame, 0};
+    struct vq_net_cursor from = {frame, 0};
     uint64_t left = dev->header_bytes + bytes;
 
     header[big ? 11 : 10] = (uint8_t)buffers;
@@ -144,8 +158,8 @@ static void fill_frame(struct vq_net_device *dev, const struct vq_segment *frame
         struct vq_net_cursor to = {b->segments + b->readable, 0};
 
         if (n == 0)
-            copy(&to, &from_header, dev->header_bytes);
-        copy(&to, &from, n == 0 ? here - dev->header_bytes : here);
+            put_bytes(&to, header, dev->header_bytes);
+        put_frame(&to, &from, n == 0 ? here - dev->header_bytes : here);
         dev->used[n] = (struct vq_used){b->id, (uint32_t)here};
         left -= here;
     }
@@ -160,15 +174,19 @@ static uint64_t frame_bytes(const struct vq_segment *frame, size_t count)
     return bytes;
 }
 
+static uint8_t byte_at(const struct vq_segment *frame, size_t at)
+{
+    for (; at >= frame->bytes; frame++)
+        at -= frame->bytes;
+    return ((const uint8_t *)frame->base)[at];
+}
+
 /* Has the frame, which has a whole Ethernet header, a VLAN tag? */
 static bool tagged(const struct vq_segment *frame)
 {
-    uint8_t head[VQ_NET_ETHERNET_BYTES];
-    const struct vq_segment all = {head, sizeof head};
-    struct vq_net_cursor to = {&all, 0}, from = {frame, 0};
+    const unsigned type = (unsigned)byte_at(frame, 12) << 8 | byte_at(frame, 13);
 
-    copy(&to, &from, sizeof head);
-    return (head[12] == 0x81 && head[13] == 0) || (head[12] == 0x88 && head[13] == 0xa8);
+    return type == 0x8100 || type == 0x88a8;
 }
 
 enum vq_error vq_net_device_receive(struct vq_net_device *dev, const struct vq_segment *frame,

@@ -357,7 +357,7 @@ static void header_of_zeroes(void **state)
         const enum net_shape shape = (enum net_shape)(i / 2);
         struct vq_element e[2] = {{NET_ADDRESS + NET_DATA, 30}, {NET_ADDRESS + NET_DATA + 30, 30}};
         uint32_t at = 0;
-        uint8_t got[256];
+        uint8_t got[256] = {0xee};
 
         net_prepare(shape);
         net_speak();

@@ -341,6 +341,107 @@ static void words(void **state)
         assert_false(n.words.touched[at]);
 }
 
+/* Anything at all of a device: lengths, counts, headers, in any order, while frames are held. */
+static void any_device(void **state)
+{
+    struct vq_random random = {2024};
+    struct vq_net_frame held[4];
+
+    (void)state;
+    for (unsigned run = 0; run < 40; run++) {
+        unsigned count = 0, buffers = 0;
+
+        net_prepare(run % 2 ? NET_PACKED : NET_SPLIT);
+        n.options.receive_buffer = 64 + vq_random_below(&random, 1500);
+        n.device.mtu = 0;
+        assert_int_equal(net_open(), VQ_OK);
+        for (unsigned i = 0; i < 2000; i++) {
+            const uint32_t what = vq_random_below(&random, 5);
+            uint8_t got[128];
+
+            if (what <= 1 && net_take(0)) {
+                uint8_t *at = net_hand_segments[0].base;
+                for (unsigned k = 0; k < 20; k++)
+                    at[k] = (uint8_t)(vq_random(&random) & vq_random(&random));
+                at[0] &= (uint8_t)vq_random_below(&random, 8) == 0 ? 0xff : 0xfe;
+                at[1] = vq_random_below(&random, 8) == 0 ? at[1] : 0;
+                at[10] = (uint8_t)vq_random_below(&random, 5);
+                at[11] = vq_random_below(&random, 16) == 0 ? at[11] : 0;
+                net_give(0, vq_random_below(&random, 8) == 0
+                                ? (uint32_t)vq_random(&random)
+                                : vq_random_below(&random, n.nic.buffer_bytes + 1));
+            } else if (what == 2 && count < 4 && vq_net_driver_receive(&n.nic, &held[count])) {
+                assert_true(held[count].bytes >= 14);
+                assert_true(held[count].bytes <= held[count].count * n.nic.buffer_bytes);
+                (void)vq_net_driver_read(&n.nic, &held[count],
+                                         vq_random_below(&random, held[count].bytes), got, 128);
+                buffers += held[count++].count;
+            } else if (what == 3 && count != 0) {
+                buffers -= held[--count].count;
+                vq_net_driver_release(&n.nic, &held[count]);
+            } else if (what == 4) {
+                assert_int_equal(vq_net_driver_refill(&n.nic), VQ_OK);
+            }
+            net_all_there(buffers + (n.nic.missing != 0 ? n.nic.coming.count : 0u));
+        }
+        assert_int_equal(vq_net_driver_broken(&n.nic), VQ_NOT_BROKEN);
+        assert_true(n.nic.counts.received != 0 && n.nic.counts.malformed != 0);
+    }
+}
+
+/* Anything at all of a driver: buffers of any shape, both ways, on both rings. */
+static void any_driver(void **state)
+{
+    struct vq_random random = {31};
+
+    (void)state;
+    for (unsigned run = 0; run < 40; run++) {
+        struct vq_driver_queue *rings[2] = {&n.nic.receive, &n.nic.transmit};
+        unsigned given[2] = {0, 0}, back[2] = {0, 0};
+        struct vq_done done[NET_SIZE];
+
+        net_prepare((enum net_shape)(run % NET_SHAPES));
+        n.options.receive_count = 1;
+        assert_int_equal(net_open(), VQ_OK);
+        given[0] = 1;
+        for (unsigned i = 0; i < 1000; i++) {
+            const unsigned ring = vq_random_below(&random, 2);
+            struct vq_element e[4];
+            const unsigned pieces = 1 + vq_random_below(&random, 4);
+            const unsigned readable = vq_random_below(&random, pieces + 1);
+
+            for (unsigned k = 0; k < pieces; k++) {
+                const uint32_t bytes = 1 + vq_random_below(&random, k % 2 ? 2000 : 30);
+                e[k] = (struct vq_element){
+                    NET_ADDRESS + NET_DATA + vq_random_below(&random, NET_ARENA - NET_DATA - bytes),
+                    bytes};
+            }
+            if (vq_driver_add(rings[ring], e, readable, pieces - readable) >= 0)
+                given[ring]++;
+            (void)vq_driver_publish(rings[ring]);
+            if (vq_random_below(&random, 3) == 0)
+                (void)n.dev.model.ops->queue_run(&n.dev.model, 1);
+            if (vq_random_below(&random, 2) == 0)
+                (void)net_receive(14 + vq_random_below(&random, 1500), i);
+            for (unsigned r = 0; r < 2; r++)
+                back[r] += (unsigned)vq_driver_get(rings[r], done, NET_SIZE);
+        }
+        struct vq_position at;
+        for (uint16_t r = 0; r < 2; r++) {
+            assert_int_equal(n.dev.model.ops->queue_broken(&n.dev.model, r), VQ_NOT_BROKEN);
+            (void)n.dev.model.ops->queue_run(&n.dev.model, r);
+        }
+        /* What the device still has is what it was never asked to fill. */
+        assert_int_equal(n.dev.model.ops->queue_in_flight(&n.dev.model, 0), n.dev.count);
+        for (uint16_t r = 0; r < 2; r++) {
+            (void)n.dev.model.ops->queue_stop(&n.dev.model, r, &at);
+            back[r] += (unsigned)vq_driver_get(rings[r], done, NET_SIZE);
+            assert_true(back[r] <= given[r]);
+        }
+        assert_int_equal(back[1], given[1]);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -355,6 +456,8 @@ int main(void)
         VQ_TEST(buffer_counts, "counts that cannot be spoil one frame"),
         VQ_TEST(never_whole, "a frame that never comes whole holds what came of it, no more"),
         VQ_TEST(broken_rings, "one ring breaks alone"),
+        VQ_TEST(any_device, "whatever a device says, no buffer is lost"),
+        VQ_TEST(any_driver, "whatever a driver gives comes back, each once"),
         VQ_TEST(words, "configuration that cannot be is not taken [BUG-91]"),
     };
     return VQ_RUN(tests);
