@@ -91,6 +91,55 @@ static void add(uint16_t index)
     assert_int_equal(vq_queue_submit(&m.ring[index], &m.driver.transport, index), VQ_OK);
 }
 
+/* What the driver writes goes on to the device; at the moment a queue is said to be ready its
+ * rings are looked at. */
+static unsigned looked;
+
+static uint32_t read_through(void *context, uint32_t address, unsigned bytes)
+{
+    return bus_mmio.read(context, address, bytes);
+}
+
+static void check_rings(const struct vq_model_queue *q, uint64_t descriptors)
+{
+    const uint64_t at[] = {descriptors, q->address[VQ_DRIVER_AREA], q->address[VQ_DEVICE_AREA]};
+    const uint32_t bytes[] = {VQ_SPLIT_DESCRIPTOR_BYTES(SIZE), VQ_SPLIT_DRIVER_BYTES(SIZE),
+                              VQ_SPLIT_DEVICE_BYTES(SIZE)};
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *ring = rig_arena + (at[i] - RIG_BASE);
+        assert_in_range(at[i], RIG_BASE, RIG_BASE + RIG_ARENA - bytes[i]);
+        /* Chained already, descriptors may be anything but what was there before. */
+        for (uint32_t k = 0; k < bytes[i]; k++)
+            assert_true(i == 0 ? ring[k] != 0x11 : ring[k] == 0);
+    }
+    looked++;
+}
+
+static void write_through(void *context, uint32_t address, unsigned bytes, uint32_t value)
+{
+    if (address == VQ_MMIO_QUEUE_READY && value == 1) {
+        const struct vq_model_queue *q = &rig.queues[m.device.queue_select];
+        check_rings(q, q->address[VQ_DESCRIPTOR_AREA]);
+    }
+    bus_mmio.write(context, address, bytes, value);
+}
+
+static void zeroed_rings(void **state)
+{
+    static const struct vq_bus through = {read_through, write_through};
+    const struct vq_features none = {{0}};
+    const struct vq_plan plan = {.wanted = vq_queue_features(&none), .setup = set_up};
+    (void)state;
+    start();
+    const struct vq_mmio_driver_config config = {
+        .registers = {.bus = &through, .context = &m.device, .bytes = VQ_MMIO_WINDOW}};
+    assert_int_equal(vq_mmio_driver_init(&m.driver, &config), VQ_OK);
+    memset(rig_arena, 0x11, sizeof rig_arena);
+    looked = 0;
+    assert_int_equal(vq_transport_init_device(&m.driver.transport, &plan, NULL), VQ_OK);
+    assert_int_equal(looked, 2);
+}
+
 /* Bit 0 says that some queue was used: whoever waits for another finds its answer, too. */
 static void one_for_all(void **state)
 {
@@ -139,6 +188,7 @@ static void acknowledged_first(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    VQ_TEST(zeroed_rings, "rings are empty when a queue becomes ready [MMIO-DRV-VQCFG-01]"),
     VQ_TEST(one_for_all, "one interrupt stands for every queue [MMIO-DRV-INT-02 "
                          "MMIO-DRV-INT-01 MMIO-DRV-INT-03]"),
     VQ_TEST(acknowledged_first, "what is used after the acknowledgement interrupts again "

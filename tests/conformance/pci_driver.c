@@ -110,6 +110,44 @@ static void use(uint16_t index)
     (void)vq_driver_enable_notifications(&p.ring[index]);
 }
 
+/* At the moment a queue is enabled its rings are empty, in memory that was not. */
+static unsigned looked;
+
+static uint32_t read_through(void *context, uint32_t address, unsigned bytes)
+{
+    return bus_pci_memory.read(context, address, bytes);
+}
+
+static void write_through(void *context, uint32_t address, unsigned bytes, uint32_t value)
+{
+    const struct vq_pci_window *common = &p.driver.window[0];
+    if (address == common->registers.start + VQ_PCI_COMMON_QUEUE_ENABLE && bytes == 2) {
+        const struct vq_model_queue *q = &rig.queues[p.device.queue_select];
+        const uint8_t *driver_area = rig_arena + (q->address[VQ_DRIVER_AREA] - RIG_BASE);
+        const uint8_t *device_area = rig_arena + (q->address[VQ_DEVICE_AREA] - RIG_BASE);
+        for (uint32_t i = 0; i < VQ_SPLIT_DRIVER_BYTES(SIZE); i++)
+            assert_int_equal(driver_area[i], 0);
+        for (uint32_t i = 0; i < VQ_SPLIT_DEVICE_BYTES(SIZE); i++)
+            assert_int_equal(device_area[i], 0);
+        assert_int_equal(value, 1);
+        looked++;
+    }
+    bus_pci_memory.write(context, address, bytes, value);
+}
+
+static void zeroed_rings(void **state)
+{
+    static const struct vq_bus through = {read_through, write_through};
+    (void)state;
+    make(VECTORS);
+    assert_ptr_equal(p.driver.window[0].registers.bus, &bus_pci_memory);
+    p.driver.window[0].registers.bus = &through;
+    memset(rig_arena, 0x11, sizeof rig_arena);
+    looked = 0;
+    start();
+    assert_int_equal(looked, 2);
+}
+
 /* Each queue's message comes where it should, and means this queue's vector. */
 static void table(void **state)
 {
@@ -185,6 +223,7 @@ static void intx(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    VQ_TEST(zeroed_rings, "rings are empty when a queue is enabled [PCI-DRV-VQCFG-01]"),
     VQ_TEST(table, "a message for each event, where it was wanted [PCI-DRV-MSIX-04 "
                    "PCI-DRV-MSIX-05]"),
     VQ_TEST(shared_vector, "queues share a vector where there are too few [PCI-DRV-MSIX-03]"),
