@@ -35,7 +35,7 @@ PORT = "vq.port"
 MAC = "52:54:00:76:71:01"
 LIMIT = 120  # seconds that a run may take on a machine that is busy with other things
 
-EVENT_IDX, INDIRECT, VERSION_1, PACKED, IN_ORDER = 29, 28, 32, 34, 35
+INDIRECT, EVENT_IDX, VERSION_1, PLATFORM, PACKED, IN_ORDER = 28, 29, 32, 33, 34, 35
 
 # --- what is run -----------------------------------------------------------------------
 
@@ -94,11 +94,12 @@ MAX = 1024  # of any queue of QEMU's devices
 
 # size: what the driver wants at most. without: what it does not accept. offers: bits that the
 # device must offer for the run to mean anything.
-Option = collections.namedtuple("Option", "title size without properties offers legacy")
+# only: properties of one device.
+Option = collections.namedtuple("Option", "title size without properties offers legacy only")
 
 
-def option(title, size=8, without=(), properties="", offers=(), legacy=True):
-    return Option(title, size, without, properties, offers, legacy)
+def option(title, size=8, without=(), properties="", offers=(), legacy=True, only=None):
+    return Option(title, size, without, properties, offers, legacy, only or {})
 
 
 OPTIONS = {
@@ -111,6 +112,10 @@ OPTIONS = {
     "no-indirect": option("without INDIRECT_DESC", without=[INDIRECT]),
     "bare": option("without either", size=16, without=[INDIRECT, EVENT_IDX]),
     "not-offered": option("neither offered", properties=",event_idx=off,indirect_desc=off"),
+    "other-sizes": option("devices with queues of other sizes", size=MAX,
+                          only={"block": ",queue-size=16", "network": ",rx_queue_size=512"}),
+    "platform": option("ACCESS_PLATFORM", properties=",iommu_platform=on", offers=[PLATFORM],
+                       legacy=False),
     "packed": option("packed", properties=",packed=on", offers=[PACKED], legacy=False),
     "packed-5": option("packed, queue of 5", size=5, properties=",packed=on", offers=[PACKED],
                        legacy=False),
@@ -134,14 +139,14 @@ QEMU_NAMES = {"block": "virtio-blk", "entropy": "virtio-rng", "console": "virtio
 DEVICES = ["block", "entropy", "console", "network"]
 
 
-def devices(transport, properties, disk, ports):
+def devices(transport, o, disk, ports):
     """The arguments that give a machine its devices."""
     t = TRANSPORTS[transport]
-    more = t.properties + properties
+    more = t.properties + o.properties
     rom = ",romfile=" if t.bus == "pci" else ""
     return t.qemu + [
         "-drive", f"if=none,id=disk,file={disk},format=raw,cache=unsafe",
-        "-device", f"virtio-blk-{t.bus},drive=disk,serial={ID}{more}",
+        "-device", f"virtio-blk-{t.bus},drive=disk,serial={ID}{more}{o.only.get('block', '')}",
         "-object", "rng-builtin,id=entropy",
         "-device", f"virtio-rng-{t.bus},rng=entropy{more}",
         "-chardev", f"socket,id=first,fd={ports[0]}",
@@ -150,7 +155,8 @@ def devices(transport, properties, disk, ports):
         "-device", "virtconsole,chardev=first,nr=0",
         "-device", f"virtserialport,chardev=second,nr=1,name={PORT}",
         "-netdev", "user,id=net,ipv6=off",
-        "-device", f"virtio-net-{t.bus},netdev=net,mac={MAC}{rom}{more}",
+        "-device", f"virtio-net-{t.bus},netdev=net,mac={MAC}{rom}{more}"
+        f"{o.only.get('network', '')}",
     ]
 
 
@@ -175,6 +181,9 @@ def runs(quick):
                 if transport in LEGACY and not o.legacy:
                     continue
                 if key == GUIDE and transport != "mmio":
+                    continue
+                # Transitional devices of QEMU cannot have it.
+                if key == "platform" and transport == "pci-transitional":
                     continue
                 # QEMU 7.2 offers it nowhere; newer ones may.
                 if key == "in-order" and machine.name != "riscv64":
@@ -298,7 +307,7 @@ def launch(run, folder, directory):
         "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
         "-qmp", f"unix:{directory}/qmp,server=on,wait=off",
         "-device", f"loader,file={text},addr={machine.options:#x},force-raw=on",
-    ] + devices(run.transport, o.properties, disk, ends)
+    ] + devices(run.transport, o, disk, ends)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, pass_fds=ends) as process:
         for talker in talkers:
@@ -394,7 +403,7 @@ def number(name, text):
 def check_features(test, run):
     o = OPTIONS[run.option]
     offered, accepted = number("offered", test), number("accepted", test)
-    for bit in (EVENT_IDX, INDIRECT, VERSION_1, PACKED, IN_ORDER):
+    for bit in (EVENT_IDX, INDIRECT, VERSION_1, PLATFORM, PACKED, IN_ORDER):
         taken = offered >> bit & 1 and bit not in o.without and \
             not (run.transport in LEGACY and bit >= VERSION_1)
         if (accepted >> bit & 1) != taken:
