@@ -260,7 +260,7 @@ static void shape(struct run *r)
     r->options.transmit_size = (uint16_t)(1u << fuzz_byte(in) % 6);
     r->options.receive_count = (uint16_t)fuzz_below(in, BUFFERS_MAX + 1);
     r->options.receive_buffer =
-        vq_feature(without, VQ_NET_F_MRG_RXBUF) ? 1526 + fuzz_byte(in) : 13 + fuzz_below(in, 2000);
+        vq_feature(without, VQ_NET_F_MRG_RXBUF) ? 1526u + fuzz_byte(in) : 13 + fuzz_below(in, 2000);
     r->options.strict = more & 4;
     r->options.patience = 10;
 }
