@@ -149,8 +149,11 @@ static void message(void *context, uint16_t vector, uint64_t address, uint32_t d
 static void make_device(void)
 {
     const struct vq_rng_device_config config = {.queue_size = SIZE, .source = source};
-    struct vq_model_config model = {
-        .model = &m.device.model, .memory = &m.memory, .queues = &m.model_queue, .queue_count = 1};
+    struct vq_model_config model = {.model = &m.device.model,
+                                    .memory = &m.memory,
+                                    .queues = &m.model_queue,
+                                    .queue_count = 1,
+                                    .legacy_big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__};
 
     assert_true(vq_rng_device_bytes(&config) <= sizeof(device_memory));
     assert_int_equal(vq_rng_device_init(&m.device, &config, device_memory, sizeof(device_memory)),
