@@ -245,6 +245,14 @@ static struct vq_features wanted_net(const struct vq_net_driver_options *o)
     return set;
 }
 
+/* It runs, but it cannot be told of its buffers. */
+static void give_up(struct vq_transport *t, enum vq_error error, struct vq_init_result *result)
+{
+    vq_transport_fail(t);
+    if (result != NULL)
+        *result = (struct vq_init_result){VQ_INIT_DRIVER_OK, error, -1};
+}
+
 enum vq_error vq_net_driver_open(struct vq_net_driver *nic, struct vq_transport *transport,
                                  const struct vq_net_driver_options *options,
                                  struct vq_init_result *result)
@@ -265,8 +273,11 @@ enum vq_error vq_net_driver_open(struct vq_net_driver *nic, struct vq_transport 
         return error;
     }
     error = vq_transport_init_device(transport, &plan, result);
-    if (error == VQ_OK)
+    if (error == VQ_OK) {
         error = vq_net_driver_refill(nic);
+        if (error != VQ_OK)
+            give_up(transport, error, result);
+    }
     nic->options = NULL;
     return error;
 }

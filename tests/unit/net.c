@@ -372,6 +372,30 @@ static void back_end(void **state)
     assert_int_equal(n.dev.model.ops->queue_wait_fd(&n.dev.model, 1), -1);
 }
 
+static enum vq_error no_notification(struct vq_transport *t, uint16_t index, uint32_t data)
+{
+    (void)t;
+    (void)index;
+    (void)data;
+    return VQ_ERR_IO;
+}
+
+/* A device that cannot be told of its buffers is given up, with a reason. */
+static void deaf(void **state)
+{
+    static struct vq_transport_ops ops;
+
+    (void)state;
+    net_start(NET_SPLIT);
+    ops = *n.loop.transport.ops;
+    ops.notify = no_notification;
+    n.loop.transport.ops = &ops;
+    assert_int_equal(vq_net_driver_open(&n.nic, &n.loop.transport, &n.options, &n.why), VQ_ERR_IO);
+    assert_int_equal(n.why.step, VQ_INIT_DRIVER_OK);
+    assert_int_equal(n.why.error, VQ_ERR_IO);
+    assert_true(n.loop.transport.status & VQ_STATUS_FAILED);
+}
+
 static void senseless(void **state)
 {
     (void)state;
@@ -435,6 +459,7 @@ int main(void)
         VQ_TEST(waiting, "a driver sleeps until a frame has come, or gone"),
         VQ_TEST(reset, "after a reset all memory is the driver's, and it begins anew"),
         VQ_TEST(back_end, "a back end may be asked for frames"),
+        VQ_TEST(deaf, "a device that cannot be notified is given up"),
         VQ_TEST(senseless, "what makes no sense is refused"),
     };
     return VQ_RUN(tests);
