@@ -118,7 +118,9 @@ enum vq_error vq_queue_submit(struct vq_driver_queue *ring, struct vq_transport 
 
 /*
  * Sleeps until something was used, at most `timeout_ms` (negative: no limit).
- * VQ_ERR_TIMEOUT, VQ_ERR_BROKEN; VQ_ERR_UNSUPPORTED where one can only poll.
+ * VQ_ERR_TIMEOUT, VQ_ERR_BROKEN; VQ_ERR_UNSUPPORTED where the transport cannot wait:
+ * nothing was used when a notification was asked for, so that the caller may poll, or
+ * sleep by means of his own until the interrupt comes.
  */
 enum vq_error vq_queue_wait(struct vq_driver_queue *ring, struct vq_transport *t, uint16_t index,
                             int timeout_ms);

@@ -103,6 +103,31 @@ static void polled(void **state)
     assert_int_equal(vq_rng_driver_wait(&r.driver, 0), VQ_ERR_UNSUPPORTED);
 }
 
+/* One queue alone is stopped, and set up anew in other memory. */
+static void queue_reset(void **state)
+{
+    rng_start(*state, 0);
+    uint32_t at = rig_take(64);
+    r.available = 0;
+    assert_int_equal(rng_ask(at, 10), VQ_OK);
+    (void)vq_loopback_run(&rig.loop);
+    assert_int_equal(vq_transport_queue_reset(&rig.loop.transport, 0), VQ_OK);
+    r.available = SIZE_MAX;
+    (void)vq_loopback_run(&rig.loop);
+    rng_expect(at, 0, 10);
+
+    struct vq_place placed;
+    struct vq_queue_memory memory = rig_ring(RNG_SIZE / 2);
+    memory.placed = &placed;
+    const struct vq_queue_setup setup = {.size = RNG_SIZE / 2, .memory = &memory, .slots = r.slots};
+    assert_int_equal(vq_queue_open(&r.driver.ring, &rig.loop.transport, &setup), VQ_OK);
+    r.driver.in_flight = 0;
+    assert_int_equal(r.driver.ring.size, RNG_SIZE / 2);
+    assert_true(placed.address[VQ_DESCRIPTOR_AREA] >= memory.pieces->address);
+    assert_int_equal(vq_rng_driver_fill(&r.driver, RIG_BASE + at, 10, 0, NULL), VQ_OK);
+    rng_expect(at, 10, 64);
+}
+
 static void suspended(void **state)
 {
     rng_start(*state, 0);
@@ -169,6 +194,8 @@ int main(void)
         RIG_EACH_WAY(many_at_once, "many requests at once"),
         RIG_EACH_WAY(dry, "a source that runs dry"),
         VQ_TEST_STATE(polled, &rig_split, "polls where it cannot wait, but not for ever"),
+        VQ_TEST_STATE(queue_reset, &rig_split, "a queue that is reset and set up anew"),
+        VQ_TEST_STATE(queue_reset, &rig_packed, "a packed queue that is reset and set up anew"),
         VQ_TEST_STATE(suspended, &rig_split, "asks for nothing while suspended"),
         VQ_TEST(refusals, "refuses what makes no sense"),
     };
