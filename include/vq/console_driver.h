@@ -3,8 +3,15 @@
  * any transport, polled or driven by interrupts.
  *
  *     static struct vq_console_driver console;
+ *     VQ_ALIGNAS(16) static uint8_t shared[VQ_CONSOLE_SHARED_BYTES(1, 4, 64, 0)];
+ *     VQ_ALIGNAS(16) static uint8_t private_memory[VQ_CONSOLE_PRIVATE_BYTES(1, 4, 0)];
+ *     ...
  *     struct vq_console_driver_options options = {
- *         .queue_size = 4, .buffer_bytes = 64, .memory = {...}};    // vq_console_driver_measure
+ *         .queue_size = 4,
+ *         .buffer_bytes = 64,
+ *         .memory = {.shared = shared, .address = (uintptr_t)shared,
+ *                    .shared_bytes = sizeof shared, .private_memory = private_memory,
+ *                    .private_bytes = sizeof private_memory}};
  *     vq_console_driver_open(&console, transport, &options, &why);
  *
  *     vq_console_driver_write(&console, 0, "hello\n", 6);
@@ -13,7 +20,7 @@
  *         vq_console_driver_wait(&console, 1000);
  *
  * Nothing is allocated: the caller gives two blocks of memory, one shared with the
- * device and one private, and vq_console_driver_measure says how large they must be.
+ * device and one private; vq_console_driver_measure says how large they must be too.
  * Bytes are copied, so that the caller's memory never is the device's.
  *
  * With `ports` and a device that has MULTIPORT, ports come and go, have names and
@@ -126,6 +133,31 @@ struct vq_console_driver {
 /* How much memory of each kind it takes with these options. VQ_ERR_INVALID, VQ_ERR_SIZE. */
 enum vq_error vq_console_driver_measure(const struct vq_console_driver_options *options,
                                         size_t *shared_bytes, size_t *private_bytes);
+
+/*
+ * The same as constant expressions, for static storage: of `ports` ports with queues of `size` and
+ * buffers of `bytes`. `control` is control_size with MULTIPORT, and 0 without. With rings_apart the
+ * first of them is VQ_CONSOLE_BUFFERS_BYTES.
+ *
+ *     VQ_ALIGNAS(16) static uint8_t shared[VQ_CONSOLE_SHARED_BYTES(1, 4, 64, 0)];
+ *     VQ_ALIGNAS(16) static uint8_t private_memory[VQ_CONSOLE_PRIVATE_BYTES(1, 4, 0)];
+ */
+#define VQ_CONSOLE_RING_BYTES(size)         VQ_ALIGN_UP(VQ_SPLIT_BYTES((size_t)(size)), (size_t)16)
+#define VQ_CONSOLE_QUEUE_BYTES(size, bytes) VQ_ALIGN_UP((size_t)(size) * (bytes), (size_t)16)
+#define VQ_CONSOLE_QUEUE_PRIVATE_BYTES(size)                                                       \
+    VQ_ALIGN_UP((size_t)(size) * (sizeof(struct vq_driver_slot) + 2u * sizeof(uint16_t)),          \
+                (size_t)16)
+#define VQ_CONSOLE_BUFFERS_BYTES(ports, size, bytes, control)                                      \
+    (2u * (ports)*VQ_CONSOLE_QUEUE_BYTES(size, bytes) +                                            \
+     2u * VQ_CONSOLE_QUEUE_BYTES(control, VQ_CONSOLE_MESSAGE_BYTES))
+#define VQ_CONSOLE_SHARED_BYTES(ports, size, bytes, control)                                       \
+    (VQ_CONSOLE_BUFFERS_BYTES(ports, size, bytes, control) +                                       \
+     2u * (ports)*VQ_CONSOLE_RING_BYTES(size) +                                                    \
+     ((control) != 0 ? 2u * VQ_CONSOLE_RING_BYTES(control) : 0u))
+#define VQ_CONSOLE_PRIVATE_BYTES(ports, size, control)                                             \
+    (VQ_ALIGN_UP((ports) * sizeof(struct vq_console_port), (size_t)16) +                           \
+     2u * (ports)*VQ_CONSOLE_QUEUE_PRIVATE_BYTES(size) +                                           \
+     2u * VQ_CONSOLE_QUEUE_PRIVATE_BYTES(control))
 
 /*
  * Initialises the device, gives it buffers to receive in and, with MULTIPORT, says

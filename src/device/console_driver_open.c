@@ -49,12 +49,12 @@ static struct shape shape_of(const struct vq_console_driver_options *o, bool con
         .size = control ? control_size_of(o) : o->queue_size,
         .bytes = control ? (uint16_t)VQ_CONSOLE_MESSAGE_BYTES : buffer_bytes_of(o),
     };
-    s.buffers = up((size_t)s.size * s.bytes);
+    s.buffers = VQ_CONSOLE_QUEUE_BYTES(s.size, s.bytes);
     if (!o->rings_apart)
-        s.ring = up(VQ_SPLIT_BYTES((size_t)s.size));
+        s.ring = VQ_CONSOLE_RING_BYTES(s.size);
     if (!o->rings_apart && o->legacy_block)
         s.ring = VQ_LEGACY_ALIGN_DEFAULT + VQ_LEGACY_BYTES((size_t)s.size, VQ_LEGACY_ALIGN_DEFAULT);
-    s.private_bytes = up(s.size * (sizeof(struct vq_driver_slot) + 2 * sizeof(uint16_t)));
+    s.private_bytes = VQ_CONSOLE_QUEUE_PRIVATE_BYTES(s.size);
     return s;
 }
 

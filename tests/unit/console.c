@@ -373,6 +373,28 @@ static void memory(void **state)
     assert_int_equal(vq_console_device_bytes(&dc), 0);
 }
 
+/* Firmware's way: sizes that a compiler knows. */
+static void sizes_as_constants(void **state)
+{
+    static const uint8_t shared[VQ_CONSOLE_SHARED_BYTES(3, 8, 20, 16)] = {0};
+    static const uint8_t buffers[VQ_CONSOLE_BUFFERS_BYTES(3, 8, 20, 16)] = {0};
+    static const uint8_t kept[VQ_CONSOLE_PRIVATE_BYTES(3, 8, 16)] = {0};
+    struct vq_console_driver_options o = {
+        .ports = 3, .queue_size = 8, .buffer_bytes = 20, .control_size = 16};
+    size_t shared_bytes, private_bytes;
+    (void)state;
+    assert_int_equal(vq_console_driver_measure(&o, &shared_bytes, &private_bytes), VQ_OK);
+    assert_int_equal(shared_bytes, sizeof shared);
+    assert_int_equal(private_bytes, sizeof kept);
+    o.rings_apart = true;
+    assert_int_equal(vq_console_driver_measure(&o, &shared_bytes, &private_bytes), VQ_OK);
+    assert_int_equal(shared_bytes, sizeof buffers);
+    o = (struct vq_console_driver_options){.queue_size = 1};
+    assert_int_equal(vq_console_driver_measure(&o, &shared_bytes, &private_bytes), VQ_OK);
+    assert_int_equal(shared_bytes, VQ_CONSOLE_SHARED_BYTES(1, 1, 64, 0));
+    assert_int_equal(private_bytes, VQ_CONSOLE_PRIVATE_BYTES(1, 1, 0));
+}
+
 static void queues_of_all_sizes(void **state)
 {
     (void)state;
@@ -402,6 +424,7 @@ int main(void)
         RIG_EACH_WAY(waiting, "waits for input and room"),
         VQ_TEST_STATE(suspended, &rig_split, "shows nothing while suspended, and loses nothing"),
         VQ_TEST(memory, "takes the memory that it is given, and no less"),
+        VQ_TEST(sizes_as_constants, "memory in sizes that a compiler knows"),
         VQ_TEST(queues_of_all_sizes, "queues of one descriptor and more"),
     };
     return VQ_RUN(tests);
