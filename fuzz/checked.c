@@ -156,7 +156,7 @@ static unsigned queue_run(struct vq_device_model *model, uint16_t index)
     struct checked *c = checked_of(model);
 
     FUZZ_CHECK(index < CHECKED_QUEUES && c->running[index] && !c->stopping[index]);
-    FUZZ_CHECK(!c->state->without_memory && (c->state->status & VQ_STATUS_SUSPEND) == 0);
+    FUZZ_CHECK(c->state->without_memory == 0 && (c->state->status & VQ_STATUS_SUSPEND) == 0);
     return below(model)->ops->queue_run(below(model), index);
 }
 
@@ -363,7 +363,7 @@ static void check(const struct checked *c)
         if (q->running)
             FUZZ_CHECK(q->size == was->size && q->align == was->align && q->page == was->page &&
                        memcmp(q->address, was->address, sizeof(q->address)) == 0);
-        FUZZ_CHECK(!q->running || !c->state->without_memory || q->stopping);
+        FUZZ_CHECK(!q->running || c->state->without_memory == 0 || q->stopping);
         FUZZ_CHECK(!q->running || (status & VQ_STATUS_SUSPEND) == 0);
     }
     FUZZ_CHECK(c->accepted == c->state->accepted);
@@ -400,7 +400,12 @@ static void step(struct checked *c, void (*touch)(struct checked *c))
         stopped(c, (op >> 4) % 3);
         break;
     case 7:
-        vq_model_config_changed(c->state);
+        if (op & 0x10)
+            vq_model_config_changed(c->state);
+        else if (op & 0x20)
+            vq_model_hold(c->state);
+        else
+            vq_model_release(c->state);
         break;
     case 8:
         if (op & 0x20) {
@@ -488,6 +493,7 @@ void checked_close(struct checked *c)
     for (uint16_t i = 0; i < CHECKED_QUEUES; i++)
         stopped(c, i);
     check(c);
+    vq_model_release(c->state);
     for (unsigned i = 0; i < CHECKED_QUEUES; i++)
         FUZZ_CHECK(!c->running[i] && !c->queues[i].enabled);
     FUZZ_CHECK(c->state->status == 0 && !c->accepted);

@@ -108,13 +108,13 @@ struct vq_model_state {
     struct vq_features chosen;
     uint32_t generation;
     uint8_t status;
-    bool beyond;         /* the driver chose bits that no device has */
-    bool accepted;       /* the model has the driver's features */
-    bool stale;          /* the configuration changed since the generation did */
-    bool config_waits;   /* a configuration change notification is due */
-    bool resetting;      /* a reset waits for queues to stop */
-    bool suspending;     /* likewise, a suspend */
-    bool without_memory; /* the device may not reach the driver's memory now */
+    bool beyond;            /* the driver chose bits that no device has */
+    bool accepted;          /* the model has the driver's features */
+    bool stale;             /* the configuration changed since the generation did */
+    bool config_waits;      /* a configuration change notification is due */
+    bool resetting;         /* a reset waits for queues to stop */
+    bool suspending;        /* likewise, a suspend */
+    uint8_t without_memory; /* why the device may not reach the driver's memory now; 0: it may */
 };
 
 /*
@@ -134,6 +134,15 @@ void vq_model_queue_stopped(struct vq_model_state *state, uint16_t index);
 /* The device's end changed its configuration space: a new generation, and a notification, which
  * waits while the driver is not there yet or the device is suspended. */
 void vq_model_config_changed(struct vq_model_state *state);
+
+/*
+ * Around a change of the memory table (vq/memory.h): hold stops every queue, release starts
+ * them again where they were, by the new table. The driver notices nothing. Where queues are
+ * served by a host, the table may change once vq_model_held says so.
+ */
+void vq_model_hold(struct vq_model_state *state);
+bool vq_model_held(const struct vq_model_state *state);
+void vq_model_release(struct vq_model_state *state);
 
 /* Is the device suspended, or about to be? Its configuration must then stay as it is: change it,
  * and say so, after the resume (INIT-DEV-SUSP-05). */

@@ -136,8 +136,8 @@ static enum vq_error start_in_model(struct vq_model_state *s, uint16_t index)
 static enum vq_error start_queue(struct vq_model_state *s, uint16_t index)
 {
     struct vq_model_queue *q = &s->config.queues[index];
-    if (!q->enabled || q->running || q->broken || s->resetting || s->suspending ||
-        s->without_memory || !s->accepted)
+    if (!q->enabled || q->running || q->broken || s->resetting || vq_model_suspended(s) ||
+        s->without_memory != 0 || !s->accepted)
         return VQ_OK;
     enum vq_error error = start_in_model(s, index);
     if (error != VQ_OK) {
@@ -155,10 +155,10 @@ static enum vq_error start_queue(struct vq_model_state *s, uint16_t index)
 
 void vq_model_start_all(struct vq_model_state *s)
 {
-    if ((s->status & VQ_STATUS_DRIVER_OK) == 0)
-        return;
+    /* Before DRIVER_OK only what ran already, by a legacy driver. */
     for (uint16_t i = 0; i < vq_model_queue_count(s); i++)
-        (void)start_queue(s, i);
+        if ((s->status & VQ_STATUS_DRIVER_OK) != 0 || s->config.queues[i].placed)
+            (void)start_queue(s, i);
 }
 
 /* Nothing runs the queue any more. */
@@ -305,14 +305,38 @@ void vq_model_notify(struct vq_model_state *s, uint32_t index, uint32_t data)
         s->config.host->notified(s->config.host_context, (uint16_t)index);
 }
 
-void vq_model_set_memory_access(struct vq_model_state *s, bool allowed)
+static void change_access(struct vq_model_state *s, uint8_t why, bool allowed)
 {
-    if (s->without_memory == !allowed)
+    uint8_t before = s->without_memory;
+    s->without_memory = (uint8_t)(allowed ? before & ~why : before | why);
+    if (s->without_memory == before)
         return;
-    s->without_memory = !allowed;
     if (!allowed)
         vq_model_stop_all(s, true);
     vq_model_settle(s);
+}
+
+void vq_model_set_memory_access(struct vq_model_state *s, bool allowed)
+{
+    change_access(s, VQ_WITHOUT_MASTER, allowed);
+}
+
+void vq_model_hold(struct vq_model_state *s)
+{
+    change_access(s, VQ_WITHOUT_TABLE, false);
+}
+
+bool vq_model_held(const struct vq_model_state *s)
+{
+    for (uint16_t i = 0; i < s->config.queue_count; i++)
+        if (s->config.queues[i].running)
+            return false;
+    return (s->without_memory & VQ_WITHOUT_TABLE) != 0;
+}
+
+void vq_model_release(struct vq_model_state *s)
+{
+    change_access(s, VQ_WITHOUT_TABLE, true);
 }
 
 void vq_model_ran(struct vq_model_state *s, uint16_t index, unsigned done)

@@ -82,7 +82,13 @@ bool vq_model_queue_in_reset(const struct vq_model_state *s, uint32_t index);
 
 void vq_model_notify(struct vq_model_state *s, uint32_t index, uint32_t data);
 
-/* May the device reach the driver's memory (PCI: bus master)? If not, no queue runs. */
+/* Why no queue may run. */
+enum {
+    VQ_WITHOUT_MASTER = 1, /* PCI: the function is no bus master */
+    VQ_WITHOUT_TABLE = 2,  /* the table of memory is being changed */
+};
+
+/* Is the function a bus master? */
 void vq_model_set_memory_access(struct vq_model_state *s, bool allowed);
 
 /* For model_state.c: starts what may run, asks all to stop, forgets one. */

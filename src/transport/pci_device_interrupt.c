@@ -18,7 +18,8 @@ bool vq_pci_msix_on(const struct vq_pci_device *d)
 static bool function_masked(const struct vq_pci_device *d)
 {
     return (vq_pci_get16(d, d->msix + VQ_PCI_MSIX_CONTROL) & VQ_PCI_MSIX_MASK) != 0 ||
-           d->state.without_memory; /* a message is a write to memory, too */
+           (d->state.without_memory & VQ_WITHOUT_MASTER) !=
+               0; /* a message is a write to memory, too */
 }
 
 /* Sends a vector's message if one is due and may go. */

@@ -217,6 +217,48 @@ static void suspend_fails(void **state)
     rig_answered();
 }
 
+/* The table of memory changes under a device that runs, and its driver notices nothing. */
+static void memory_changes(void **state)
+{
+    const uint64_t features = SUSPENDABLE | BIT(VQ_F_RING_PACKED);
+    struct vq_region halves[2];
+    (void)state;
+
+    for (unsigned slow = 0; slow < 2; slow++) {
+        rig_make(features, false);
+        rig_start(features);
+        for (unsigned i = 0; i < 20; i++) {
+            rig_answered();
+            m.slow = slow;
+            vq_model_hold(&m.device.state);
+            if (slow) {
+                assert_false(vq_model_held(&m.device.state));
+                vq_model_queue_stopped(&m.device.state, 0);
+            }
+            m.slow = false;
+            assert_true(vq_model_held(&m.device.state));
+            assert_false(m.guest.echo.running[0]);
+            halves[0] = (struct vq_region){RAM_BASE, 4096 * (i % 2 ? 4 : 8), m.guest.ram,
+                                           VQ_READ | VQ_WRITE};
+            halves[1] = (struct vq_region){RAM_BASE + halves[0].size, RAM_BYTES - halves[0].size,
+                                           m.guest.ram + halves[0].size, VQ_READ | VQ_WRITE};
+            assert_int_equal(vq_memory_init(&m.guest.memory, halves, 2), VQ_OK);
+            rig_send();
+            assert_false(rig_run());
+            if (i % 3 == 0) { /* suspended in between, it stays so */
+                rig_raise(VQ_STATUS_SUSPEND);
+                vq_model_release(&m.device.state);
+                assert_false(m.guest.echo.running[0]);
+                rig_raise(VQ_STATUS_DRIVER_OK);
+            }
+            vq_model_release(&m.device.state);
+            assert_int_equal(get(VQ_MMIO_STATUS), 15);
+            assert_true(rig_run());
+            assert_true(guest_got(&m.guest));
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -232,6 +274,8 @@ int main(void)
         VQ_TEST(suspend_finishes,
                 "before it is suspended, a device takes no more and gives back what it has "
                 "[INIT-DEV-SUSP-10 INIT-DEV-SUSP-11 INIT-DEV-SUSP-12]"),
+        VQ_TEST(memory_changes,
+                "memory changes while a device is held, and it goes on where it was"),
         VQ_TEST(suspend_fails, "a device that cannot go on asks for a reset "
                                "[INIT-DEV-SUSP-08 INIT-DEV-SUSP-09]"),
     };

@@ -184,11 +184,12 @@ static void make_device(const char *path, const char *kind, bool packed, uint16_
     }
 }
 
-/* Memory came, went or moved. No queue runs meanwhile: that would have been its driver's fault. */
+/* Memory came, went or moved. */
 static void map_memory(const struct message *message, const int fds[], unsigned count)
 {
     struct vq_region regions[REGIONS];
 
+    vq_model_hold(&m.pci.state);
     for (uint32_t i = 0; i < m.memory.count; i++)
         (void)munmap(m.regions[i].host, m.regions[i].size);
     for (unsigned i = 0; i < count; i++) {
@@ -211,6 +212,7 @@ static void map_memory(const struct message *message, const int fds[], unsigned 
         fprintf(stderr, "pci_remote: the memory that came makes no sense\n");
         exit(1);
     }
+    vq_model_release(&m.pci.state);
 }
 
 static uint64_t bar(const struct message *message, bool write)
@@ -319,7 +321,8 @@ int main(int argc, char **argv)
         return 2;
     }
     m.interrupt = -1;
-    make_device(argv[1], argv[2], strcmp(argv[3], "packed") == 0, (uint16_t)atoi(argv[4]));
+    make_device(argv[1], argv[2], strcmp(argv[3], "packed") == 0,
+                (uint16_t)strtoul(argv[4], NULL, 10));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         die("socket");
     child = fork();
