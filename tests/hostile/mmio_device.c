@@ -34,7 +34,7 @@ static void frozen(void **state)
             put(VQ_MMIO_QUEUE_RESET, 1); /* not negotiated */
             put(VQ_MMIO_DRIVER_FEATURES_SEL, i % 2);
             put(VQ_MMIO_DRIVER_FEATURES, i);
-            put(VQ_MMIO_STATUS, (VQ_STATUS_FEATURES_OK << (i % 2)) | 1);
+            put(VQ_MMIO_STATUS, ((uint32_t)VQ_STATUS_FEATURES_OK << (i % 2)) | 1);
             put(VQ_MMIO_STATUS, (i + 1) << 8);
             assert_int_equal(get(VQ_MMIO_STATUS), 15);
             assert_true(vq_features_low64(&m.device.state.chosen) == all[f]);
