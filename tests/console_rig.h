@@ -198,7 +198,7 @@ static inline uint32_t con_raw(uint8_t message[VQ_CONSOLE_MESSAGE_BYTES])
 
 static inline void con_expect_raw(uint32_t id, uint32_t event, uint32_t value)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     assert_true(con_raw(message) >= VQ_CONSOLE_CONTROL_BYTES);
     assert_int_equal(con_number(message, 4), id);
     assert_int_equal(con_number(message + 4, 2), event);

@@ -212,7 +212,7 @@ static void several_consoles(void **state)
 
 static void adds_no_port_twice(void **state)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     meet(*state, 3);
     assert_int_equal(vq_console_device_add(&c.dev, 1, false, NULL), VQ_OK);
     assert_int_equal(vq_console_device_add(&c.dev, 1, false, NULL), VQ_ERR_STATE);
@@ -232,7 +232,7 @@ static void adds_no_port_twice(void **state)
 
 static void adds_no_port_beyond(void **state)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     meet(*state, 2);
     assert_int_equal(vq_console_device_add(&c.dev, 2, false, NULL), VQ_ERR_RANGE);
     assert_int_equal(vq_console_device_add(&c.dev, UINT16_MAX, false, NULL), VQ_ERR_RANGE);
@@ -242,7 +242,7 @@ static void adds_no_port_beyond(void **state)
 
 static void removes_no_unknown_port(void **state)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     meet(*state, 3);
     assert_int_equal(vq_console_device_remove(&c.dev, 1), VQ_ERR_STATE);
     assert_int_equal(vq_console_device_remove(&c.dev, 7), VQ_ERR_STATE);
@@ -259,7 +259,7 @@ static void removes_no_unknown_port(void **state)
 
 static void resize_message(void **state)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     meet(*state, 2);
     assert_int_equal(vq_console_device_add(&c.dev, 1, false, NULL), VQ_OK);
     con_expect_raw(0, VQ_CONSOLE_PORT_ADD, 1);
@@ -277,7 +277,7 @@ static void resize_message(void **state)
 static void name_message(void **state)
 {
     static const char name[] = "org.qemu.guest_\xc3\xa4gent";
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     meet(*state, 2);
     assert_int_equal(vq_console_device_add(&c.dev, 1, false, name), VQ_OK);
     con_expect_raw(0, VQ_CONSOLE_PORT_ADD, 1);
@@ -380,7 +380,7 @@ static void driver_message_order(void **state)
 static void device_message_order(void **state)
 {
     static const uint8_t little[8] = {1, 0, 0, 0, 1, 0, 1, 0}, big[8] = {0, 0, 0, 1, 0, 1, 0, 1};
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     con_start(*state, 2);
     assert_int_equal(vq_console_device_remove(&c.dev, 0), VQ_OK);
     assert_int_equal(vq_console_device_add(&c.dev, 1, false, NULL), VQ_OK);

@@ -187,7 +187,7 @@ static void several_ports(void **state)
 /* Ports are announced to a driver that is ready, and nothing more to one that failed with them. */
 static void not_ready(void **state)
 {
-    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES];
+    uint8_t message[VQ_CONSOLE_MESSAGE_BYTES] = {0};
     con_start(*state, 2);
     assert_true(vq_device_pending(&c.dev.control_transmit.ring));
     (void)vq_loopback_run_queue(&rig.loop, VQ_CONSOLE_CONTROL_RECEIVE);
