@@ -36,10 +36,19 @@ struct board_pci {
     struct board_window memory_free;
 };
 
+/* Numbers of interrupts; 0: there are none, and everything is polled. */
+struct board_interrupts {
+    uint32_t slots;       /* of the first slot; the others follow */
+    uint32_t pci;         /* of the first of the four lines that PCI functions share */
+    uint64_t msi_address; /* a device that writes `msi` + n here causes that interrupt */
+    uint32_t msi;
+};
+
 struct board {
     const char *name;
     struct board_slots slots;
     struct board_pci pci;
+    struct board_interrupts interrupts;
 };
 
 /* Called once, before anything else. */
@@ -52,6 +61,15 @@ _Noreturn void board_exit(bool good);
 
 /* Counts up, wraps, one step being one to four milliseconds: good for bounds, not for clocks. */
 uint32_t board_clock(void);
+
+/*
+ * The interrupt controller, which is asked and never interrupts: enables an interrupt, takes
+ * one that is pending (0: none is), and says that it was dealt with. An `edge` is remembered, a
+ * level is there as long as the device holds it.
+ */
+void board_interrupt_enable(uint32_t number, bool edge);
+uint32_t board_interrupt_take(void);
+void board_interrupt_done(uint32_t number);
 
 /* Accesses of 1, 2 or 4 bytes, little-endian as devices are, whatever the processor is. */
 uint32_t board_load(uintptr_t address, unsigned bytes);

@@ -8,27 +8,77 @@
 #include <vq/pci_driver.h>
 
 #include "pci.h"
+#include "test.h"
 
-#define QUEUES 8u /* of a device that are used */
+#define QUEUES  8u /* of a device that are used */
+#define VECTORS 4u /* of a device that it gets */
 
-static unsigned find_slots(const struct board_slots *slots, struct found found[], unsigned room)
+static struct device {
+    struct vq_mmio_driver mmio;
+    struct vq_pci_driver pci;
+    struct vq_pci_queue queues[QUEUES];
+    struct pci_function function;
+    uint32_t interrupt; /* its number, or of MSI-X the first; 0: none */
+    unsigned vectors;
+    bool on_pci;
+    uint32_t taken;
+} devices[FOUND_MAX];
+
+/* What an interrupt handler would do, and a sleep until it has done so. */
+static enum vq_error wait(void *context, uint16_t index, int timeout_ms)
 {
-    static struct vq_mmio_driver drivers[FOUND_MAX];
-    unsigned count = 0;
-    for (uint32_t i = 0; i < slots->count && count < room; i++) {
+    struct device *d = context;
+    uint32_t number;
+    (void)index;
+    (void)timeout_ms;
+    test_patience_begin();
+    while ((number = board_interrupt_take()) == 0)
+        if (test_patience_over())
+            return VQ_ERR_TIMEOUT;
+    if (!d->on_pci)
+        (void)vq_mmio_driver_interrupt(&d->mmio);
+    else if (d->vectors == 0)
+        (void)vq_pci_driver_interrupt(&d->pci, VQ_MSI_NO_VECTOR);
+    else
+        (void)vq_pci_driver_interrupt(&d->pci, (uint16_t)(number - d->interrupt));
+    board_interrupt_done(number);
+    d->taken++;
+    return VQ_OK;
+}
+
+static void enable(const struct device *d)
+{
+    if (d->interrupt == 0)
+        return;
+    board_interrupt_enable(d->interrupt, d->vectors != 0);
+    for (unsigned i = 1; i < d->vectors; i++)
+        board_interrupt_enable(d->interrupt + i, true);
+}
+
+static unsigned find_slots(const struct board *board, const struct find_wish *wish,
+                           struct found found[], unsigned count)
+{
+    const struct board_slots *slots = &board->slots;
+    for (uint32_t i = 0; i < slots->count && count < FOUND_MAX; i++) {
+        struct device *d = &devices[count];
         uintptr_t at = slots->base + i * slots->step;
         struct vq_mmio_driver_config config = {
             .registers = {.base = (volatile void *)at, .bytes = slots->step},
+            .wait = wish->interrupts ? wait : NULL,
+            .context = d,
         };
-        struct vq_mmio_driver *m = &drivers[count];
-        if (vq_mmio_driver_init(m, &config) != VQ_OK)
+        if (vq_mmio_driver_init(&d->mmio, &config) != VQ_OK)
             continue;
+        if (wish->interrupts)
+            d->interrupt = board->interrupts.slots + i;
         found[count++] = (struct found){
-            .transport = &m->transport,
+            .transport = &d->mmio.transport,
             .bus = "mmio",
             .where = (uint32_t)at,
-            .legacy = vq_mmio_driver_is_legacy(m),
+            .legacy = vq_mmio_driver_is_legacy(&d->mmio),
+            .interrupts = &d->taken,
         };
+        enable(d);
     }
     return count;
 }
@@ -66,7 +116,7 @@ static const struct vq_bus port_bus = {read_port, write_port};
 static bool map(void *context, unsigned bar, uint32_t offset, uint32_t bytes,
                 struct vq_registers *r)
 {
-    const struct pci_function *f = context;
+    const struct pci_function *f = &((const struct device *)context)->function;
     const struct pci_bar *b = &f->bar[bar];
     uint64_t left = b->bytes - offset;
     if (offset > b->bytes || bytes > left || b->address + b->bytes - 1 > UINTPTR_MAX)
@@ -87,40 +137,62 @@ static bool map(void *context, unsigned bar, uint32_t offset, uint32_t bytes,
     return true;
 }
 
-static unsigned find_functions(const struct board_pci *bridge, bool as_legacy, struct found found[],
-                               unsigned room)
+/* INTA of a device is one of four lines, by its number; MSI-X has as many as it likes. */
+static void connect(const struct board *board, const struct find_wish *wish, struct device *d,
+                    unsigned index)
+{
+    const struct board_interrupts *numbers = &board->interrupts;
+    d->on_pci = true;
+    if (wish->interrupts)
+        d->interrupt = numbers->pci + d->function.device % 4;
+    if (!wish->msix || numbers->msi == 0)
+        return;
+    uint32_t first = numbers->msi + index * VECTORS;
+    d->vectors = pci_enable_msix(&d->function, VECTORS, numbers->msi_address, first);
+    if (d->vectors != 0)
+        d->interrupt = first;
+}
+
+static unsigned find_functions(const struct board *board, const struct find_wish *wish,
+                               struct found found[], unsigned count)
 {
     static struct pci_function functions[FOUND_MAX];
-    static struct vq_pci_driver drivers[FOUND_MAX];
-    static struct vq_pci_queue queues[FOUND_MAX][QUEUES];
-    unsigned functions_count = pci_find(bridge, VQ_PCI_VENDOR, functions, FOUND_MAX), count = 0;
-    for (unsigned i = 0; i < functions_count && count < room; i++) {
+    unsigned functions_count = pci_find(&board->pci, VQ_PCI_VENDOR, functions, FOUND_MAX);
+    for (unsigned i = 0; i < functions_count && count < FOUND_MAX; i++) {
+        struct device *d = &devices[count];
+        d->function = functions[i];
+        connect(board, wish, d, count);
         struct vq_pci_driver_config config = {
-            .space = {.bus = &space_bus, .context = &functions[i], .bytes = 256},
+            .space = {.bus = &space_bus, .context = &d->function, .bytes = 256},
             .map = map,
-            .context = &functions[i],
-            .queues = queues[count],
+            .wait = wish->interrupts ? wait : NULL,
+            .context = d,
+            .queues = d->queues,
             .queue_count = QUEUES,
-            .interface = as_legacy ? VQ_PCI_ONLY_LEGACY : VQ_PCI_PREFER_MODERN,
+            .interface = wish->as_legacy ? VQ_PCI_ONLY_LEGACY : VQ_PCI_PREFER_MODERN,
+            .vectors = (uint16_t)d->vectors,
         };
-        struct vq_pci_driver *p = &drivers[count];
-        if (vq_pci_driver_init(p, &config) != VQ_OK)
+        if (vq_pci_driver_init(&d->pci, &config) != VQ_OK)
             continue;
         found[count++] = (struct found){
-            .transport = &p->transport,
+            .transport = &d->pci.transport,
             .bus = "pci",
-            .where = functions[i].device,
-            .legacy = vq_pci_driver_is_legacy(p),
+            .where = d->function.device,
+            .legacy = vq_pci_driver_is_legacy(&d->pci),
+            .vectors = d->vectors,
+            .interrupts = &d->taken,
         };
+        enable(d);
     }
     return count;
 }
 
-unsigned find_devices(const struct board *board, bool as_legacy, struct found found[FOUND_MAX])
+unsigned find_devices(const struct board *board, const struct find_wish *wish,
+                      struct found found[FOUND_MAX])
 {
-    unsigned count = find_slots(&board->slots, found, FOUND_MAX);
+    unsigned count = find_slots(board, wish, found, 0);
     if (board->pci.present)
-        count += find_functions(&board->pci, as_legacy, found + count, FOUND_MAX - count);
+        count = find_functions(board, wish, found, count);
     for (unsigned i = 0; i < count; i++)
         found[i].transport->length_always = true; /* they are QEMU's */
     return count;

@@ -8,14 +8,23 @@
 
 #define FOUND_MAX 8u
 
-struct found {
-    struct vq_transport *transport;
-    const char *bus; /* "mmio", "pci" */
-    uint32_t where;  /* the address of a slot, the number of a PCI device */
-    bool legacy;     /* driven by the legacy interface */
+struct find_wish {
+    bool as_legacy;  /* devices on PCI are driven by the legacy interface */
+    bool interrupts; /* drivers wait for them instead of polling */
+    bool msix;       /* ... for those of MSI-X, where a device has it */
 };
 
-/* Returns how many it found. `as_legacy`: those on PCI are driven by the legacy interface. */
-unsigned find_devices(const struct board *board, bool as_legacy, struct found found[FOUND_MAX]);
+struct found {
+    struct vq_transport *transport;
+    const char *bus;            /* "mmio", "pci" */
+    uint32_t where;             /* the address of a slot, the number of a PCI device */
+    bool legacy;                /* driven by the legacy interface */
+    unsigned vectors;           /* of MSI-X */
+    const uint32_t *interrupts; /* how many were taken */
+};
+
+/* Returns how many it found. */
+unsigned find_devices(const struct board *board, const struct find_wish *wish,
+                      struct found found[FOUND_MAX]);
 
 #endif

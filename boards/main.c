@@ -57,6 +57,13 @@ void test_features(const struct vq_transport *t)
     say_hex(" accepted=", vq_features_low64(&t->accepted));
 }
 
+const char *test_interrupted(struct vq_transport *t, const struct test_wish *wish)
+{
+    if (!wish->interrupts || *wish->taken != 0 || vq_transport_wait(t, VQ_QUEUE_ANY, -1) == VQ_OK)
+        return NULL;
+    return "no interrupt came";
+}
+
 _Noreturn void board_trap(uintptr_t cause, uintptr_t where)
 {
     say_hex("\nboard trapped cause=", cause);
@@ -73,20 +80,23 @@ static const struct test *test_of(uint16_t device_id)
     return NULL;
 }
 
-static bool run(const struct test *test, const struct found *found, const struct test_wish *wish)
+static bool run(const struct test *test, const struct found *found, struct test_wish *wish)
 {
+    wish->taken = found->interrupts;
     say("device ");
     say(test->name);
     say(" bus=");
     say(found->bus);
     say_hex(" at=", found->where);
     say(found->legacy ? " legacy" : " modern");
+    say_number(" vectors=", found->vectors);
     say("\n");
 
     rings_reset(wish->hold);
     say("test ");
     say(test->name);
     const char *wrong = test->run(found->transport, wish);
+    say_number(" interrupts=", *found->interrupts);
     if (wrong != NULL) {
         say(" failed: ");
         say(wrong);
@@ -104,12 +114,18 @@ _Noreturn void board_main(void)
     say(board->name);
     say("\n");
 
-    unsigned count = find_devices(board, option_given("legacy"), found), tested = 0, good = 0;
+    struct find_wish how = {
+        .as_legacy = option_given("legacy"),
+        .interrupts = option_given("interrupts") || option_given("msix"),
+        .msix = option_given("msix"),
+    };
+    unsigned count = find_devices(board, &how, found), tested = 0, good = 0;
     uint32_t size = option_number("size", QUEUE_SIZE);
     struct test_wish wish = {
         .queue_size = (uint16_t)(size <= VQ_SIZE_MAX ? size : VQ_SIZE_MAX),
         .without = option_features("without"),
         .hold = option_given("hold"),
+        .interrupts = how.interrupts,
     };
     for (unsigned i = 0; i < count; i++) {
         const struct test *test = test_of(found[i].transport->device_id);

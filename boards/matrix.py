@@ -94,12 +94,14 @@ MAX = 1024  # of any queue of QEMU's devices
 
 # size: what the driver wants at most. without: what it does not accept. offers: bits that the
 # device must offer for the run to mean anything.
-# only: properties of one device.
-Option = collections.namedtuple("Option", "title size without properties offers legacy only")
+# only: properties of one device. interrupts: what the drivers wait for.
+Option = collections.namedtuple(
+    "Option", "title size without properties offers legacy only interrupts")
 
 
-def option(title, size=8, without=(), properties="", offers=(), legacy=True, only=None):
-    return Option(title, size, without, properties, offers, legacy, only or {})
+def option(title, size=8, without=(), properties="", offers=(), legacy=True, only=None,
+           interrupts=""):
+    return Option(title, size, without, properties, offers, legacy, only or {}, interrupts)
 
 
 OPTIONS = {
@@ -116,6 +118,12 @@ OPTIONS = {
                           only={"block": ",queue-size=16", "network": ",rx_queue_size=512"}),
     "platform": option("ACCESS_PLATFORM", properties=",iommu_platform=on", offers=[PLATFORM],
                        legacy=False),
+    "interrupts": option("interrupts", interrupts="interrupts"),
+    "interrupts-no-event": option("interrupts, without EVENT_IDX", without=[EVENT_IDX],
+                                  interrupts="interrupts"),
+    "interrupts-packed": option("interrupts, packed", properties=",packed=on", offers=[PACKED],
+                                legacy=False, interrupts="interrupts"),
+    "msix": option("MSI-X", interrupts="msix"),
     "packed": option("packed", properties=",packed=on", offers=[PACKED], legacy=False),
     "packed-5": option("packed, queue of 5", size=5, properties=",packed=on", offers=[PACKED],
                        legacy=False),
@@ -167,6 +175,11 @@ def name_of(run):
     return f"{run.machine.name}, {TRANSPORTS[run.transport].title}, {OPTIONS[run.option].title}"
 
 
+# Machines whose interrupts the boards take; the others poll.
+INTERRUPTS = {"riscv64": {"interrupts"}, "riscv32": {"interrupts"},
+              "arm": {"interrupts", "msix"}, "arm-be": {"interrupts", "msix"},
+              "aarch64": {"interrupts", "msix"}}
+
 # Another program, which knows one device on one transport.
 GUIDE = "guide"
 
@@ -181,6 +194,9 @@ def runs(quick):
                 if transport in LEGACY and not o.legacy:
                     continue
                 if key == GUIDE and transport != "mmio":
+                    continue
+                if o.interrupts and (o.interrupts not in INTERRUPTS.get(machine.elf, ()) or
+                                     (key == "msix" and transport.startswith("mmio"))):
                     continue
                 # Transitional devices of QEMU cannot have it.
                 if key == "platform" and transport == "pci-transitional":
@@ -286,6 +302,8 @@ def launch(run, folder, directory):
         words.append(t.board)
     if run.option in HELD:
         words.append("hold")
+    if o.interrupts:
+        words.append(o.interrupts)
     text = os.path.join(directory, "options")
     with open(text, "w", encoding="ascii") as f:
         f.write(" ".join(words))
@@ -434,6 +452,10 @@ def check_device(device, lines, run, launched):
     if not test.endswith(" ok"):
         return "not ok", test[test.find("failed"):] if "failed" in test else test
     reason = check_features(test, run)
+    if reason is None and (number("interrupts", test) != 0) != bool(o.interrupts):
+        reason = "no interrupt came" if o.interrupts else "an interrupt came"
+    if reason is None and (number("vectors", lines[0]) != 0) != (o.interrupts == "msix"):
+        reason = "MSI-X was not used" if o.interrupts == "msix" else "MSI-X was used"
     queues = list(queues_of(lines))
     if reason is None and not queues:
         reason = "no queue"

@@ -16,6 +16,14 @@
 #define BAR_WIDTH   6u
 #define BAR_64      4u
 
+#define CAPABILITIES_MAX 48u /* that fit into configuration space */
+#define CAPABILITY_MSIX  0x11u
+#define MSIX_CONTROL     2u
+#define MSIX_TABLE       4u
+#define MSIX_ENTRY_BYTES 16u
+#define MSIX_SIZE        0x7ffu
+#define MSIX_ENABLE      0x8000u
+
 static uint32_t function_at(const struct pci_function *f)
 {
     return (uint32_t)f->device << 15 | (uint32_t)f->function << 12;
@@ -140,4 +148,40 @@ unsigned pci_find(const struct board_pci *bridge, uint16_t vendor, struct pci_fu
         }
     }
     return found;
+}
+
+static uint32_t find_capability(const struct pci_function *f, uint32_t id)
+{
+    uint32_t at = pci_read(f, PCI_CAPABILITIES, 1) & ~3u;
+    for (unsigned i = 0; at != 0 && i < CAPABILITIES_MAX; i++) {
+        if (pci_read(f, at, 1) == id)
+            return at;
+        at = pci_read(f, at + 1, 1) & ~3u;
+    }
+    return 0;
+}
+
+unsigned pci_enable_msix(const struct pci_function *f, unsigned count, uint64_t address,
+                         uint32_t data)
+{
+    uint32_t capability = find_capability(f, CAPABILITY_MSIX);
+    if (capability == 0)
+        return 0;
+    uint32_t control = pci_read(f, capability + MSIX_CONTROL, 2);
+    uint32_t where = pci_read(f, capability + MSIX_TABLE, 4);
+    const struct pci_bar *bar = &f->bar[(where & 7u) % PCI_BARS];
+    unsigned size = (control & MSIX_SIZE) + 1;
+    if (bar->io || bar->bytes == 0)
+        return 0;
+    if (size > count)
+        size = count;
+    for (unsigned i = 0; i < size; i++) {
+        uintptr_t entry = (uintptr_t)bar->address + (where & ~7u) + i * MSIX_ENTRY_BYTES;
+        board_store(entry, 4, (uint32_t)address);
+        board_store(entry + 4, 4, (uint32_t)(address >> 32));
+        board_store(entry + 8, 4, data + i);
+        board_store(entry + 12, 4, 0); /* not masked */
+    }
+    pci_write(f, capability + MSIX_CONTROL, 2, control | MSIX_ENABLE);
+    return size;
 }

@@ -17,6 +17,7 @@ enum {
     PCI_COMMAND = 0x04, /* and the status << 16 */
     PCI_HEADER_TYPE = 0x0e,
     PCI_BAR = 0x10, /* the first of six */
+    PCI_CAPABILITIES = 0x34,
 };
 #define PCI_COMMAND_IO     1u
 #define PCI_COMMAND_MEMORY 2u
@@ -48,5 +49,12 @@ void pci_write(const struct pci_function *f, uint32_t offset, unsigned bytes, ui
  */
 unsigned pci_find(const struct board_pci *bridge, uint16_t vendor, struct pci_function functions[],
                   unsigned room);
+
+/*
+ * Gives the first `count` MSI-X vectors of a function, at most as many as it has, the numbers
+ * from `data` on, to be written to `address`, and enables MSI-X. Returns how many; 0 without it.
+ */
+unsigned pci_enable_msix(const struct pci_function *f, unsigned count, uint64_t address,
+                         uint32_t data);
 
 #endif

@@ -13,6 +13,8 @@ struct test_wish {
     uint16_t queue_size;        /* the largest */
     struct vq_features without; /* features not to accept */
     bool hold;                  /* leave the device running, for others to look at it */
+    bool interrupts;            /* wait for them */
+    const uint32_t *taken;      /* how many the device has caused */
 };
 
 const char *test_block(struct vq_transport *t, const struct test_wish *wish);
@@ -25,6 +27,12 @@ const char *test_refused(const struct vq_init_result *result);
 
 /* Says what the device offers and what was accepted of it. */
 void test_features(const struct vq_transport *t);
+
+/*
+ * At the end of a test, while the device runs: what is used at once needs no waiting, but the
+ * interrupt must be there all the same.
+ */
+const char *test_interrupted(struct vq_transport *t, const struct test_wish *wish);
 
 /* Time to wait for a device: starts it, and asks whether it is over. */
 void test_patience_begin(void);

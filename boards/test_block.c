@@ -32,11 +32,20 @@ struct cut {
 };
 
 static uint32_t requests, together;
+static bool waiting; /* for interrupts */
+static bool armed;   /* one will come, whether or not the answers are there before it */
 
 /* Gets answers; NULL or what is wrong with one. */
 static const char *reap(struct vq_blk_driver_queue *q)
 {
     struct vq_blk_driver_done done[8];
+    if (waiting) {
+        enum vq_error error = armed ? vq_transport_wait(q->driver->transport, q->index, -1)
+                                    : vq_blk_driver_wait(q, -1);
+        armed = false;
+        if (error != VQ_OK)
+            return vq_error_text(error);
+    }
     test_patience_begin();
     for (;;) {
         size_t n = vq_blk_driver_reap(q, done, 8);
@@ -50,6 +59,14 @@ static const char *reap(struct vq_blk_driver_queue *q)
         if (test_patience_over())
             return "a request has no answer";
     }
+}
+
+/* Asks for an interrupt for the next answer before there can be one. */
+static enum vq_error submit(struct vq_blk_driver_queue *q)
+{
+    if (waiting)
+        armed = !vq_blk_driver_listen(q);
+    return vq_blk_driver_submit(q);
 }
 
 static enum vq_error prepare(struct vq_blk_driver_queue *q, const struct cut *cut, uint32_t sector)
@@ -86,11 +103,11 @@ static const char *copy(struct vq_blk_driver_queue *q, const struct cut *cut)
             continue;
         if (error != VQ_ERR_FULL || vq_blk_driver_in_flight(q) == 0)
             return vq_error_text(error);
-        if (vq_blk_driver_submit(q) != VQ_OK)
+        if (submit(q) != VQ_OK)
             return "submit failed";
         wrong = reap(q);
     }
-    if (wrong == NULL && vq_blk_driver_submit(q) != VQ_OK)
+    if (wrong == NULL && submit(q) != VQ_OK)
         return "submit failed";
     while (wrong == NULL && vq_blk_driver_in_flight(q) != 0)
         wrong = reap(q);
@@ -103,7 +120,7 @@ static const char *single(struct vq_blk_driver_queue *q,
     enum vq_error error = vq_blk_driver_prepare(q, request);
     if (error != VQ_OK)
         return vq_error_text(error);
-    if (vq_blk_driver_submit(q) != VQ_OK)
+    if (submit(q) != VQ_OK)
         return "submit failed";
     requests++;
     return reap(q);
@@ -185,9 +202,12 @@ const char *test_block(struct vq_transport *t, const struct test_wish *wish)
     test_features(t);
     say_number(" sectors=", (uint32_t)driver.facts.capacity);
     requests = together = 0;
+    waiting = wish->interrupts;
     const char *wrong = queue.size < 3 ? exercise_small(&queue) : exercise(&queue);
     say_number(" requests=", requests);
     say_number(" together=", together);
+    if (wrong == NULL)
+        wrong = test_interrupted(t, wish);
     if (wish->hold)
         return wrong;
     if (vq_blk_driver_close(&driver) != VQ_OK && wrong == NULL)

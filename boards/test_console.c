@@ -18,6 +18,7 @@
          */
 
 static struct vq_console_driver console;
+static bool waiting; /* for interrupts */
 
 static const char *broken(uint16_t port)
 {
@@ -54,6 +55,8 @@ static const char *echo(uint16_t port, const char *name)
             return wrong;
         if (test_patience_over())
             return "no line comes";
+        if (n == 0 && waiting && vq_console_driver_wait(&console, -1) != VQ_OK)
+            return "no interrupt comes";
         total += (uint32_t)n;
     } while (n == 0 || bytes[n - 1] != '\n');
     while (vq_console_driver_unsent(&console, port) != 0)
@@ -125,6 +128,8 @@ static const char *session(struct vq_transport *t, const struct test_wish *wish,
     if (ports != 0)
         test_features(t);
     const char *wrong = exercise();
+    if (wrong == NULL)
+        wrong = test_interrupted(t, wish);
     if (wish->hold && ports != 0)
         return wrong;
     if (vq_console_driver_close(&console) != VQ_OK && wrong == NULL)
@@ -134,6 +139,7 @@ static const char *session(struct vq_transport *t, const struct test_wish *wish,
 
 const char *test_console(struct vq_transport *t, const struct test_wish *wish)
 {
+    waiting = wish->interrupts;
     const char *wrong = session(t, wish, 0, echo_first);
     if (wrong == NULL)
         wrong = session(t, wish, PORTS, echo_second);

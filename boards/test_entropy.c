@@ -15,6 +15,7 @@
 #define VALUES  64u /* different bytes that are seen among 512 random ones, with certainty */
 
 static uint8_t bytes[BYTES];
+static bool waiting; /* for interrupts */
 
 static const char *varied(void)
 {
@@ -52,6 +53,8 @@ static const char *many(struct vq_rng_driver *rng, unsigned *together)
             *together = vq_rng_driver_in_flight(rng);
         if (vq_rng_driver_submit(rng) != VQ_OK)
             return "submit failed";
+        if (waiting && vq_rng_driver_wait(rng, -1) != VQ_OK)
+            return "no interrupt comes";
         size_t n = vq_rng_driver_reap(rng, done, 8);
         for (size_t i = 0; i < n; i++) {
             /* What is missing of a piece is asked for again by the call that follows. */
@@ -76,7 +79,7 @@ static const char *exercise(struct vq_rng_driver *rng)
     say_number(" together=", together);
     if (wrong != NULL)
         return wrong;
-    enum vq_error error = vq_rng_driver_fill(rng, (uintptr_t)bytes, BYTES, 0, &got);
+    enum vq_error error = vq_rng_driver_fill(rng, (uintptr_t)bytes, BYTES, waiting ? -1 : 0, &got);
     say_number(" bytes=", got);
     if (error != VQ_OK)
         return vq_error_text(error);
@@ -98,7 +101,10 @@ const char *test_entropy(struct vq_transport *t, const struct test_wish *wish)
     if (vq_rng_driver_open(&rng, t, &options, &result) != VQ_OK)
         return test_refused(&result);
     test_features(t);
+    waiting = wish->interrupts;
     const char *wrong = exercise(&rng);
+    if (wrong == NULL)
+        wrong = test_interrupted(t, wish);
     if (wish->hold)
         return wrong;
     if (vq_rng_driver_close(&rng) != VQ_OK && wrong == NULL)

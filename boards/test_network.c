@@ -23,6 +23,7 @@ static const uint8_t own_ip[4] = {10, 0, 2, 15};
 /* Frames that go out, behind room for the device's header, which is all zero. */
 static uint8_t out[TOGETHER][VQ_NET_HEADER_BYTES + IP_FRAME_BYTES];
 static uint8_t in[IP_FRAME_BYTES];
+static bool waiting; /* for interrupts */
 
 static const char *send(struct vq_net_driver *nic, unsigned slot, size_t bytes)
 {
@@ -49,7 +50,8 @@ static size_t receive(struct vq_net_driver *nic)
 {
     struct vq_net_frame frame;
     while (!vq_net_driver_receive(nic, &frame))
-        if (vq_net_driver_broken(nic) != VQ_NOT_BROKEN || test_patience_over())
+        if (vq_net_driver_broken(nic) != VQ_NOT_BROKEN || test_patience_over() ||
+            (waiting && vq_net_driver_wait(nic, -1) != VQ_OK))
             return 0;
     size_t bytes = vq_net_driver_read(nic, &frame, 0, in, sizeof(in));
     vq_net_driver_release(nic, &frame);
@@ -157,7 +159,10 @@ const char *test_network(struct vq_transport *t, const struct test_wish *wish)
     }
     if (error != VQ_OK)
         return test_refused(&result);
+    waiting = wish->interrupts;
     const char *wrong = exercise(&nic);
+    if (wrong == NULL)
+        wrong = test_interrupted(t, wish);
     if (wish->hold)
         return wrong;
     if (vq_net_driver_close(&nic) != VQ_OK && wrong == NULL)

@@ -21,6 +21,7 @@ static const struct board virt = {
             .ports_free = {0x1000, 0xf000},
             .memory_free = {0x10000000, 0x2eff0000},
         },
+    .interrupts = {.slots = 48, .pci = 35, .msi_address = 0x08020040, .msi = 80},
 };
 
 const struct board *board_init(void)

@@ -4,13 +4,17 @@
  */
 #include "../board.h"
 
-#define UART        UINT32_C(0x10000000)
-#define UART_STATUS 5u
-#define UART_EMPTY  0x20u
-#define TEST        UINT32_C(0x00100000)
-#define TEST_PASS   0x5555u
-#define TEST_FAIL   (1u << 16 | 0x3333u)
-#define MTIME       UINT32_C(0x0200bff8) /* 10 MHz */
+#define UART           UINT32_C(0x10000000)
+#define UART_STATUS    5u
+#define UART_EMPTY     0x20u
+#define TEST           UINT32_C(0x00100000)
+#define TEST_PASS      0x5555u
+#define TEST_FAIL      (1u << 16 | 0x3333u)
+#define PLIC_PRIORITY  UINT32_C(0x0c000000)
+#define PLIC_ENABLE    UINT32_C(0x0c002000) /* for machine mode of the first hart */
+#define PLIC_THRESHOLD UINT32_C(0x0c200000)
+#define PLIC_CLAIM     UINT32_C(0x0c200004)
+#define MTIME          UINT32_C(0x0200bff8) /* 10 MHz */
 
 static const struct board virt = {
     .name = sizeof(void *) == 8 ? "riscv64" : "riscv32",
@@ -23,6 +27,7 @@ static const struct board virt = {
             .ports_free = {0x1000, 0xf000},
             .memory_free = {0x40000000, 0x40000000},
         },
+    .interrupts = {.slots = 1, .pci = 32},
 };
 
 const struct board *board_init(void)
@@ -53,4 +58,23 @@ uint32_t board_clock(void)
         low = board_load(MTIME, 4);
     } while (board_load(MTIME + 4, 4) != high);
     return high << 18 | low >> 14;
+}
+
+void board_interrupt_enable(uint32_t number, bool edge)
+{
+    uintptr_t word = PLIC_ENABLE + number / 32 * 4;
+    (void)edge; /* the controller takes what comes */
+    board_store(PLIC_PRIORITY + 4 * number, 4, 1);
+    board_store(word, 4, board_load(word, 4) | UINT32_C(1) << (number % 32));
+    board_store(PLIC_THRESHOLD, 4, 0);
+}
+
+uint32_t board_interrupt_take(void)
+{
+    return board_load(PLIC_CLAIM, 4);
+}
+
+void board_interrupt_done(uint32_t number)
+{
+    board_store(PLIC_CLAIM, 4, number);
 }
