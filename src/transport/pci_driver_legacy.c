@@ -50,6 +50,16 @@ static uint32_t field_at(const struct vq_pci_driver *p, uint32_t offset, uint32_
     return offset <= bytes && count <= bytes - offset ? at + offset : 0;
 }
 
+/*
+ * The configuration is a row of bytes for every width of access, by the letter
+ * (PCILEG-DEV-LAYOUT-02). There are devices, QEMU's, that give a big-endian machine numbers
+ * instead where it reads more than a byte, so it does not.
+ */
+static uint32_t pci_legacy_step(const struct vq_pci_driver *p, uint32_t count)
+{
+    return p->transport.legacy_big_endian || count == 0 ? 1 : count;
+}
+
 static enum vq_error pci_legacy_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                             uint32_t count)
 {
@@ -57,7 +67,9 @@ static enum vq_error pci_legacy_read_config(struct vq_transport *t, uint32_t off
     uint32_t at = field_at(p, offset, count);
     if (at == 0)
         return VQ_ERR_RANGE;
-    vq_registers_get(&p->window[0].registers, at, bytes, count);
+    uint32_t step = pci_legacy_step(p, count);
+    for (uint32_t i = 0; i < count; i += step)
+        vq_registers_get(&p->window[0].registers, at + i, (uint8_t *)bytes + i, step);
     return VQ_OK;
 }
 
@@ -68,7 +80,9 @@ static enum vq_error pci_legacy_write_config(struct vq_transport *t, uint32_t of
     uint32_t at = field_at(p, offset, count);
     if (at == 0)
         return VQ_ERR_RANGE;
-    vq_registers_put(&p->window[0].registers, at, bytes, count);
+    uint32_t step = pci_legacy_step(p, count);
+    for (uint32_t i = 0; i < count; i += step)
+        vq_registers_put(&p->window[0].registers, at + i, (const uint8_t *)bytes + i, step);
     return VQ_OK;
 }
 
