@@ -463,6 +463,10 @@ def check_device(device, lines, run, launched):
         reason = f"a queue of {queues[0].wanted} was wanted"
     for q in queues:
         reason = reason or check_queue(q, run)
+    if device == "block" and reason is None and number("sectors", test) != DISK // SECTOR:
+        reason = f"the disk has {number('sectors', test)} sectors instead of {DISK // SECTOR}"
+    if device == "network" and reason is None and f" mac={MAC} " not in test:
+        reason = "the MAC is another one"
     if device == "block" and " small" not in test and reason is None:
         digests = [hashlib.sha256(d).hexdigest() for d in (launched.disk, launched.wanted_disk)]
         if digests[0] != digests[1]:
