@@ -61,6 +61,8 @@ enum {
     VQ_PCI_CAP_REGION = 5,
     VQ_PCI_CAP_OFFSET = 8,
     VQ_PCI_CAP_LENGTH = 12,
+    VQ_PCI_CAP_VENDOR_ID = 4, /* of VQ_PCI_CAP_VENDOR, 16 bits; then data of his own */
+    VQ_PCI_CAP_VENDOR_DATA = 6,
     VQ_PCI_CAP_BYTES = 16,
     VQ_PCI_CAP_MULTIPLIER = 16,  /* of VQ_PCI_CAP_NOTIFY */
     VQ_PCI_CAP_DATA = 16,        /* of VQ_PCI_CAP_ACCESS, 4 bytes */

@@ -68,6 +68,13 @@ struct vq_pci_vector {
     bool pending;
 };
 
+/* Data for drivers of one vendor, shown in the configuration space and never changed. */
+struct vq_pci_vendor_data {
+    uint16_t vendor_id; /* not VQ_PCI_VENDOR */
+    const uint8_t *data;
+    uint8_t bytes; /* a multiple of 4, plus 2: so the capability ends where it must */
+};
+
 struct vq_pci_device_config {
     struct vq_model_config device;
     enum vq_pci_kind kind;
@@ -96,6 +103,9 @@ struct vq_pci_device_config {
     const struct vq_shared_memory *shared;
     uint8_t shared_count;
     uint64_t shared_bar_bytes; /* a power of two from 4096 */
+
+    const struct vq_pci_vendor_data *vendor; /* as many as there is room for */
+    uint8_t vendor_count;
 };
 
 /* The fields are private, but for `state`. */

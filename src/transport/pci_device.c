@@ -316,6 +316,25 @@ static void add_shared(struct vq_pci_device *d, unsigned *end)
     }
 }
 
+static unsigned vendor_bytes(const struct vq_pci_vendor_data *v)
+{
+    return VQ_PCI_CAP_VENDOR_DATA + (unsigned)v->bytes;
+}
+
+static void add_vendor_data(struct vq_pci_device *d, unsigned *end)
+{
+    for (unsigned i = d->config.vendor_count; i-- > 0;) {
+        const struct vq_pci_vendor_data *v = &d->config.vendor[i];
+        uint8_t bytes = (uint8_t)vendor_bytes(v);
+        unsigned at = add_capability(d, end, VQ_PCI_CAP_ID_VENDOR, bytes);
+        pci_put(d, at + VQ_PCI_CAP_LEN, 1, bytes);
+        pci_put(d, at + VQ_PCI_CAP_TYPE, 1, VQ_PCI_CAP_VENDOR);
+        pci_put(d, at + VQ_PCI_CAP_VENDOR_ID, 2, v->vendor_id);
+        for (unsigned k = 0; k < v->bytes; k++)
+            d->space[at + VQ_PCI_CAP_VENDOR_DATA + k] = v->data[k];
+    }
+}
+
 /* The list is found in the opposite order. */
 static void add_capabilities(struct vq_pci_device *d)
 {
@@ -325,6 +344,7 @@ static void add_capabilities(struct vq_pci_device *d)
         add_msix(d, &end);
     if (d->config.kind != VQ_PCI_LEGACY) {
         uint32_t queues = vq_model_queue_count(&d->state);
+        add_vendor_data(d, &end);
         add_shared(d, &end);
         d->access = (uint8_t)add_region(d, &end, VQ_PCI_CAP_ACCESS, VQ_PCI_CAP_BYTES + 4, 0, 0);
         pci_put(d, d->access + VQ_PCI_CAP_BAR, 1, 0);
@@ -420,13 +440,31 @@ static bool shared_makes_sense(const struct vq_pci_device_config *c)
     return true;
 }
 
+/* All capabilities must fit, and vendors say what only they may. */
+static bool vendors_make_sense(const struct vq_pci_device_config *c)
+{
+    unsigned room = VQ_PCI_CONFIG_BYTES - CAPABILITIES - VQ_PCI_MSIX_CAP_BYTES -
+                    5u * VQ_PCI_CAP_BYTES - 8u - c->shared_count * (VQ_PCI_CAP_BYTES + 8u);
+    if (c->vendor_count != 0 && (c->vendor == NULL || c->kind == VQ_PCI_LEGACY))
+        return false;
+    for (unsigned i = 0; i < c->vendor_count; i++) {
+        const struct vq_pci_vendor_data *v = &c->vendor[i];
+        if (v->vendor_id == VQ_PCI_VENDOR || (v->bytes != 0 && v->data == NULL) ||
+            (vendor_bytes(v) & 3u) != 0 || vendor_bytes(v) > room)
+            return false;
+        room -= vendor_bytes(v);
+    }
+    return true;
+}
+
 enum vq_error vq_pci_device_init(struct vq_pci_device *d, const struct vq_pci_device_config *config)
 {
     const struct vq_pci_device_config *c = config;
     if (c->device.model == NULL || c->vector_count == 1 ||
         c->vector_count > VQ_PCI_MSIX_VECTORS_MAX ||
         (c->vector_count != 0 && (c->vectors == NULL || c->message == NULL)) ||
-        (c->subsystem_id != 0 && c->subsystem_id < 0x40) || !shared_makes_sense(c))
+        (c->subsystem_id != 0 && c->subsystem_id < 0x40) || !shared_makes_sense(c) ||
+        !vendors_make_sense(c))
         return VQ_ERR_INVALID;
     uint16_t type = c->device.model->ops->device_id;
     if (c->kind == VQ_PCI_MODERN ? type > TYPE_MAX : identity_of(type).transitional == 0xff)

@@ -240,6 +240,68 @@ static void shared(void **state)
     assert_int_equal(vq_pci_device_init(&p.device, &config), VQ_ERR_INVALID);
 }
 
+static void vendor_data(void **state)
+{
+    static const uint8_t data[14] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+    struct vq_pci_vendor_data all[] = {
+        {.vendor_id = 0x1234, .data = data, .bytes = 2},
+        {.vendor_id = 0x5678, .data = data, .bytes = 14},
+        {.vendor_id = 0x1234, .data = data + 4, .bytes = 6},
+    };
+    struct vq_pci_device_config config = rig_config(MODERN, VQ_PCI_TRANSITIONAL);
+    struct vq_pci_device before;
+    unsigned found = 0;
+    (void)state;
+
+    config.vendor = all;
+    config.vendor_count = 3;
+    assert_int_equal(vq_pci_device_init(&p.device, &config), VQ_OK);
+    rig_switch_on();
+    rig_start(MODERN);
+    before = p.device;
+    for (uint8_t at_ = (uint8_t)cfg(VQ_PCI_CAPABILITIES, 1); at_; at_ = (uint8_t)cfg(at_ + 1u, 1)) {
+        if (cfg(at_, 1) != VQ_PCI_CAP_ID_VENDOR || cfg(at_ + 3u, 1) != VQ_PCI_CAP_VENDOR)
+            continue;
+        assert_true(found < 3);
+        assert_int_equal(cfg(at_ + 2u, 1) % 4, 0);
+        assert_int_equal(cfg(at_ + 2u, 1), all[found].bytes + 6);
+        assert_int_equal(cfg(at_ + 4u, 2), all[found].vendor_id);
+        assert_int_not_equal(cfg(at_ + 4u, 2), VQ_PCI_VENDOR);
+        for (unsigned round = 0; round < 3; round++)
+            for (unsigned i = 0; i < all[found].bytes; i++)
+                assert_int_equal(cfg(at_ + 6u + i, 1), all[found].data[i]);
+        assert_memory_equal(&before, &p.device, sizeof before);
+        set_cfg(at_ + 4u, 4, 0);
+        assert_int_equal(cfg(at_ + 6u, 1), all[found].data[0]);
+        found++;
+    }
+    assert_int_equal(found, 3);
+    rig_answered();
+    /* What would be wrong is not built. */
+    all[1].bytes = 13;
+    assert_int_equal(vq_pci_device_init(&p.device, &config), VQ_ERR_INVALID);
+    all[1].bytes = 14;
+    all[1].vendor_id = VQ_PCI_VENDOR;
+    assert_int_equal(vq_pci_device_init(&p.device, &config), VQ_ERR_INVALID);
+    {
+        static const uint8_t many[250];
+        struct vq_pci_vendor_data large = {.vendor_id = 1, .data = many};
+        unsigned most = 0;
+
+        config.vendor = &large;
+        config.vendor_count = 1;
+        for (unsigned bytes = 2; bytes < 250; bytes += 4) {
+            large.bytes = (uint8_t)bytes;
+            if (vq_pci_device_init(&p.device, &config) != VQ_OK)
+                continue;
+            most = bytes;
+            assert_int_not_equal(cap(VQ_PCI_CAP_ID_VENDOR, VQ_PCI_CAP_COMMON), 0);
+            assert_int_not_equal(cap(VQ_PCI_CAP_ID_VENDOR, VQ_PCI_CAP_VENDOR), 0);
+        }
+        assert_true(most >= 64 && most < 128);
+    }
+}
+
 static void features(void **state)
 {
     static const uint32_t beyond[] = {3, 4, 0x80000000u, UINT32_MAX};
@@ -547,6 +609,9 @@ int main(void)
                 "PCI-DEV-DEVCFG-02 PCI-DEV-PCICFG-01]"),
         VQ_TEST(shared, "shared memory lies in its BAR, each region under its own id "
                         "[PCI-DEV-CAP-04 PCI-DEV-SHM-01 PCI-DEV-SHM-02]"),
+        VQ_TEST(vendor_data, "vendors have data of their own, which reading does not change "
+                             "[PCI-DEV-VNDR-01 PCI-DEV-VNDR-02 PCI-DEV-VNDR-03 PCI-DEV-VNDR-04 "
+                             "PCI-DEV-VNDR-05]"),
         VQ_TEST(features, "features are shown and read back, for any selector "
                           "[PCI-DEV-COMMON-03 PCI-DEV-COMMON-04 PCI-DEV-COMMON-05 FEAT-DEV-10]"),
         VQ_TEST(generation, "a changed configuration shows another generation "

@@ -161,6 +161,10 @@ static void make_device(const char *path, const char *kind, bool packed, uint16_
     size_t bytes;
     void *memory;
 
+    if (queues == 0 || queues > QUEUES) {
+        fprintf(stderr, "pci_remote: 1 to %d queues\n", QUEUES);
+        exit(2);
+    }
     if (fd < 0 || fstat(fd, &st) != 0)
         die(path);
     m.disk_bytes = (uint64_t)st.st_size & ~UINT64_C(511);
