@@ -1,6 +1,8 @@
 /*
  * The four functions of memory that a compiler without a libc may call, and all
- * that vq wants of a machine. Byte by byte: a machine has better ones.
+ * that vq wants of a machine. Byte by byte: a machine has better ones. gcc must be told
+ * -fno-tree-loop-distribute-patterns here, or it recognises the loops and calls memcpy
+ * and memset for them.
  */
 #include <stddef.h>
 #include <stdint.h>
