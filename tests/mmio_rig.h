@@ -16,6 +16,7 @@ static struct {
     unsigned raised; /* how often it went up */
     bool slow;       /* queues take their time to stop */
     unsigned asked;  /* how often one was asked to */
+    unsigned notified;
 } m;
 
 static inline void rig_line(void *context, bool high)
@@ -31,6 +32,13 @@ static inline void rig_started(void *context, uint16_t index)
     (void)context, (void)index;
 }
 
+static inline void rig_notified(void *context, uint16_t index)
+{
+    (void)context;
+    assert_true(m.guest.echo.running[index]);
+    m.notified++;
+}
+
 static inline bool rig_stop(void *context, uint16_t index)
 {
     (void)context, (void)index;
@@ -38,7 +46,7 @@ static inline bool rig_stop(void *context, uint16_t index)
     return !m.slow;
 }
 
-static const struct vq_model_host rig_host = {rig_started, rig_stop, rig_started};
+static const struct vq_model_host rig_host = {rig_started, rig_stop, rig_notified};
 
 static inline struct vq_mmio_device_config rig_config(uint64_t features, bool legacy)
 {

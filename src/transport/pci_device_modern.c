@@ -177,7 +177,8 @@ static void modern_notify(struct vq_pci_device *d, uint32_t offset, unsigned byt
      * NOTIFICATION_DATA. */
     if ((bytes != 2 && bytes != 4) || offset % (1u << VQ_PCI_NOTIFY_SHIFT) != 0)
         return;
-    vq_model_notify(&d->state, offset >> VQ_PCI_NOTIFY_SHIFT, (uint32_t)value);
+    vq_model_notify(&d->state, offset >> VQ_PCI_NOTIFY_SHIFT,
+                    bytes == 2 ? (uint16_t)value : (uint32_t)value);
 }
 
 void vq_pci_modern_write(struct vq_pci_device *d, uint64_t offset, unsigned bytes, uint64_t value)

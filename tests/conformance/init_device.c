@@ -66,6 +66,12 @@ static void changes(void **state)
     assert_true(rig_negotiate(MODERN));
     rig_enable(0, ECHO_SIZE);
     assert_false(m.high);
+    /* A driver that begins anew reads everything anew. */
+    vq_model_config_changed(&m.device.state);
+    rig_start(MODERN);
+    assert_false(m.high);
+    assert_true(rig_negotiate(MODERN));
+    rig_enable(0, ECHO_SIZE);
     /* While the driver is on its way, the change waits until it has arrived. */
     vq_model_config_changed(&m.device.state);
     assert_false(m.high);

@@ -134,6 +134,11 @@ static void ready(void **state)
 {
     (void)state;
     rig_make(MODERN, false);
+    put(VQ_MMIO_STATUS, 3);
+    m.accepted = MODERN;
+    rig_place(0, ECHO_SIZE);
+    put(VQ_MMIO_QUEUE_READY, 1); /* not before the features are settled */
+    assert_int_equal(get(VQ_MMIO_QUEUE_READY), 0);
     assert_true(rig_negotiate(MODERN));
     rig_place(0, ECHO_SIZE);
     rig_raise(VQ_STATUS_DRIVER_OK);
@@ -204,6 +209,11 @@ static void queue_reset(void **state)
                 assert_int_equal(get(VQ_MMIO_QUEUE_RESET), 1);
                 assert_false(rig_run());
                 put(VQ_MMIO_QUEUE_SIZE, 2); /* not now */
+                m.notified = 0;
+                vq_model_ran(&m.device.state, 0, VQ_RUN_SIGNAL); /* a thread that was at it */
+                assert_false(m.high);
+                put(VQ_MMIO_QUEUE_NOTIFY, 0);
+                assert_int_equal(m.notified, 0);
                 put(VQ_MMIO_QUEUE_RESET, 1);
                 assert_int_equal(get(VQ_MMIO_QUEUE_RESET), 1);
                 assert_int_equal(m.asked, 1);
@@ -371,6 +381,8 @@ static void legacy_early(void **state)
     rig_answered();
     assert_int_equal(get(VQ_MMIO_STATUS), 3);
     assert_true(vq_features_low64(&m.guest.echo.accepted) == LEGACY);
+    put(VQ_MMIO_DRIVER_FEATURES, 0); /* too late */
+    assert_true(vq_features_low64(&m.device.state.chosen) == LEGACY);
     rig_raise(VQ_STATUS_DRIVER_OK);
     rig_answered();
 }

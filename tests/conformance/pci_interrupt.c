@@ -199,8 +199,14 @@ static void send_messages(void **state)
             assert_int_equal(messages(), c < RIG_VECTORS);
             if (c < RIG_VECTORS)
                 assert_int_equal(p.sent[c], 1);
+            set_cfg(VQ_PCI_INTERRUPT_LINE, 1, 5);
             assert_false(p.high);
             assert_int_equal(pci_status(), 0);
+            /* Off, and what the ISR status kept is the line's. */
+            msix_control(0);
+            assert_true(p.high);
+            msix_control(VQ_PCI_MSIX_ENABLE);
+            assert_false(p.high);
             assert_int_equal(isr(), VQ_PCI_ISR_CONFIG);
         }
 }
