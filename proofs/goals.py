@@ -18,6 +18,8 @@ UNITS = [
         "vq_table_enter", "vq_gather_begin", "vq_gather_turn", "vq_gather_end",
         "vq_gather_refusal", "vq_split_available",
     ]),
+    ("src/ring/device.c", ["vq_gather_add"]),
+    ("src/ring/device.c", ["vq_split_follow"]),
     ("src/ring/driver.c", [
         "vq_driver_break_", "vq_chain_tail", "vq_release", "vq_in_order_after",
         "vq_add_unpublished", "vq_done_check", "vq_batch_begin", "vq_batch_next",
@@ -26,13 +28,15 @@ UNITS = [
 ]
 
 # What the sources ask the prover to believe: each is argued in README.md.
-ADMITTED = ["bytes", "carry_16", "carry_32", "frozen", "mask_apart", "mask_one", "mask_one_left",
-            "mask_size", "mask_slot", "mask_wrap", "shift_8", "total_grows", "total_more",
+ADMITTED = ["bytes", "carry_16", "carry_32", "frozen", "mapped", "mask_apart", "mask_one",
+            "mask_one_left", "mask_size", "mask_slot", "mask_wrap", "shift_8", "total_grows", "total_more",
             "total_none", "total_same", "wrap_32", "wrap_64"]
 
 REGION = "src/ring/region.h"
 MEMORY = "src/ring/memory.c"
 WALK = "src/ring/device_walk.h"
+SPLIT_POP = "src/ring/device_split.h"
+PACKED_POP = "src/ring/device_packed.h"
 PACKED = "src/ring/packed.h"
 DEVICE = "src/ring/device.c"
 DRIVER = "src/ring/driver.c"
@@ -94,6 +98,23 @@ MUTANTS = [
     ("a buffer of any length", WALK,
      "return g->bytes > UINT64_C(1) << 32 ? VQ_BROKEN_CHAIN_BYTES : VQ_NOT_BROKEN;",
      "return VQ_NOT_BROKEN;", DEVICE, ["vq_gather_end"]),
+    ("an element to read after one to write", WALK,
+     "        if (!writable)\n            return VQ_BROKEN_CHAIN_ORDER;\n", "",
+     DEVICE, ["vq_gather_add"]),
+    ("an element to write mapped for reading", WALK,
+     "access = writable ? VQ_WRITE : VQ_READ;", "access = VQ_READ;", DEVICE, ["vq_gather_add"]),
+    ("room that does not shrink", WALK, "    g->room -= (uint32_t)n;\n", "",
+     DEVICE, ["vq_gather_add"]),
+    ("a chain without end", SPLIT_POP,
+     "        if (--hops == 0)\n            return VQ_BROKEN_CHAIN_LOOP;\n", "",
+     DEVICE, ["vq_split_follow"]),
+    ("a next that is not checked", SPLIT_POP,
+     "        if (i >= table->entries)\n            return VQ_BROKEN_NEXT_RANGE;\n", "",
+     DEVICE, ["vq_split_follow"]),
+    ("a next that is fetched again after its check", SPLIT_POP,
+     "            return VQ_BROKEN_NEXT_RANGE;\n",
+     "            return VQ_BROKEN_NEXT_RANGE;\n        i = *(const volatile uint16_t *)&d->next;\n",
+     DEVICE, ["vq_split_follow"]),
     ("broken forgotten for a later reason", WALK, "    if (!q->broken)\n", "",
      DEVICE, ["vq_device_break_"]),
     ("a used id that is not checked", ADD, "if (id >= q->size) {", "if (id > q->size) {",

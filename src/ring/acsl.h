@@ -71,16 +71,16 @@
   @     \separated(&m->regions[k], s + (0 .. room - 1), hint);
   @*/
 
-/* A segment lies inside one region, which grants the access. */
+/* A segment lies inside one region, which grants the access; those from one index to another do.
+ * `within_at` is the same of segment k: a name by which provers find their way from one index
+ * to another. */
 /*@ predicate within(struct vq_memory *m, struct vq_segment *s, integer access) =
-  @   0 < s->bytes && \valid((char *)s->base + (0 .. s->bytes - 1)) &&
-  @   granted(m, s->base, s->bytes, access);
+  @   0 < s->bytes && granted(m, s->base, s->bytes, access);
+  @ predicate within_at(struct vq_memory *m, struct vq_segment *s, integer k, integer access) =
+  @   within(m, &s[k], access);
   @ predicate all_within(struct vq_memory *m, struct vq_segment *s, integer n, integer access) =
   @   \forall integer k; 0 <= k < n ==> within(m, &s[k], access);
-  @*/
-
-/* The same for those from one index to another. */
-/*@ predicate between(struct vq_memory *m, struct vq_segment *s, integer from, integer to,
+  @ predicate between(struct vq_memory *m, struct vq_segment *s, integer from, integer to,
   @                   integer access) =
   @   \forall integer k; from <= k < to ==> within(m, &s[k], access);
   @*/
@@ -148,6 +148,8 @@
 /* A queue of the device's end, as far as translation needs it; a buffer, empty and filled. */
 /*@ predicate translates(struct vq_device_queue *q) =
   @   table(q->memory) && \valid_read(q->memory) && \separated(q, q->memory);
+  @ predicate aside(struct vq_device_queue *q, struct vq_buffer *b) =
+  @   \separated(q, b, q->memory, b->segments + (0 .. b->room - 1));
   @ predicate room_ok(struct vq_buffer *b) =
   @   \valid(b) && \valid(b->segments + (0 .. b->room - 1));
   @ predicate filled(struct vq_memory *m, struct vq_buffer *b) =

@@ -16,18 +16,72 @@
  * that points to another table, which is then in `d` (and no flag but INDIRECT, and
  * perhaps WRITE, in its flags).
  */
+/*@ requires \valid(q) && translates(q) && room_ok(buffer) && aside(q, buffer);
+  @ requires \valid(gather) && \separated(gather, q, buffer, q->memory,
+  @   buffer->segments + (0 .. buffer->room - 1));
+  @ requires \valid(d) && \separated(d, q, gather, buffer, q->memory, table,
+  @   buffer->segments + (0 .. buffer->room - 1));
+  @ requires \valid_read(table) && \separated(table, q, gather, buffer, q->memory,
+  @   buffer->segments + (0 .. buffer->room - 1));
+  @ requires reachable(table) && i < table->entries <= VQ_QUEUE_SIZE_MAX;
+  @ requires gathered(q->memory, gather, buffer) && gather->bytes <= 0x1000000000000;
+  @ assigns q->region_hint, *gather, *d, buffer->readable, buffer->readable_bytes,
+  @   buffer->segments[0 .. buffer->room - 1];
+  @ ensures q->memory == \old(q->memory) && buffer->room == \old(buffer->room) &&
+  @   buffer->segments == \old(buffer->segments);
+  @ ensures \result == VQ_NOT_BROKEN ==> gather->bytes <= \old(gather->bytes) + 0x800000000000;
+  @ ensures \result == VQ_NOT_BROKEN ==> gathered(q->memory, gather, buffer); */
 VQ_BODY enum vq_broken vq_split_follow(struct vq_device_queue *q, const struct vq_table *table,
                                        uint32_t i, struct vq_gather *gather,
                                        struct vq_buffer *buffer, struct vq_descriptor *d, bool big)
 {
+    /*@ loop invariant q->memory == \at(q->memory, Pre) &&
+      @   buffer->room == \at(buffer->room, Pre) &&
+      @   buffer->segments == \at(buffer->segments, Pre);
+      @ loop invariant table->base == \at(table->base, Pre) &&
+      @   table->entries == \at(table->entries, Pre);
+      @ loop invariant 1 <= hops <= table->entries && i < table->entries;
+      @ loop invariant gathered(q->memory, gather, buffer);
+      @ loop invariant gather->bytes <=
+      @   \at(gather->bytes, Pre) + (table->entries - hops) * 0xffffffff;
+      @ loop assigns hops, i, q->region_hint, *gather, *d, buffer->readable,
+      @   buffer->readable_bytes, \at(buffer->segments, Pre)[0 .. \at(buffer->room, Pre) - 1];
+      @ loop variant hops; */
     for (uint32_t hops = table->entries;;) {
         enum vq_broken reason;
 
+        /*@ assert gather->bytes <= \at(gather->bytes, Pre) + 0x7ffeffff8001; */
+        /*@ ghost hop:; */
         if (!vq_table_load(q, table, i, d, big))
             return VQ_BROKEN_ADDRESS;
+        /*@ assert q->memory == \at(q->memory, Pre) && buffer->room == \at(buffer->room, Pre) &&
+          @   buffer->segments == \at(buffer->segments, Pre); */
+        /*@ assert gather->bytes == \at(gather->bytes, hop) &&
+          @   gather->room == \at(gather->room, hop) &&
+          @   gather->next == \at(gather->next, hop) &&
+          @   gather->writable == \at(gather->writable, hop); */
+        /*@ assert buffer->readable == \at(buffer->readable, hop) &&
+          @   buffer->readable_bytes == \at(buffer->readable_bytes, hop); */
+        /*@ assert \forall integer k; 0 <= k < buffer->room ==>
+          @   buffer->segments[k].base == \at(buffer->segments[k].base, hop) &&
+          @   buffer->segments[k].bytes == \at(buffer->segments[k].bytes, hop); */
+        /*@ assert table->base == \at(table->base, Pre); */
+        /*@ assert table->entries == \at(table->entries, Pre); */
+        /*@ assert !gather->writable ==> between(q->memory, buffer->segments, 0,
+          @   buffer->room - gather->room, VQ_READ); */
+        /*@ assert gather->writable ==>
+          @   between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
+        /*@ assert gather->writable ==> between(q->memory, buffer->segments, buffer->readable,
+          @   buffer->room - gather->room, VQ_WRITE); */
+        /*@ assert gathered(q->memory, gather, buffer); */
         if (d->flags & VQ_DESC_INDIRECT)
             return VQ_NOT_BROKEN;
+        /*@ ghost loaded:; */
         reason = vq_gather_add(q, gather, buffer, d);
+        /*@ assert table->base == \at(table->base, loaded); */
+        /*@ assert table->entries == \at(table->entries, loaded); */
+        /*@ assert gather->bytes <= \at(gather->bytes, hop) + 0xffffffff; */
+        /*@ assert gather->bytes <= \at(gather->bytes, Pre) + 0x800000000000; */
         if (reason != VQ_NOT_BROKEN || !(d->flags & VQ_DESC_NEXT))
             return reason;
         if (--hops == 0)

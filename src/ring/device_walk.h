@@ -59,6 +59,9 @@ static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, 
     for (size_t k = 0; k < n; k++) {
         /*@ assert total(&part[0], k + 1) == total(&part[0], k) + part[k].bytes; */
         /*@ assert total(&part[0], k + 1) <= VQ_DESC_BYTES; */
+        /*@ assert within(q->memory, &part[k], VQ_READ); */
+        /*@ admit mapped: within(q->memory, &part[k], VQ_READ) ==>
+          @   shared_read(part[k].base, part[k].bytes); */
         vq_fetch(raw, part[k].base, part[k].bytes);
         raw += part[k].bytes;
     }
@@ -111,8 +114,13 @@ VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table
     table->base = NULL;
     table->indirect = true;
     if (vq_memory_map_near(q->memory, address, bytes, VQ_READ, &whole, 1, &q->region_hint) == 1 &&
-        vq_aligned(whole.base, sizeof(uint64_t)))
+        vq_aligned(whole.base, sizeof(uint64_t))) {
+        /*@ assert within(q->memory, &whole, VQ_READ); */
+        /*@ assert total(&whole, 0 + 1) == total(&whole, 0) + whole.bytes; */
+        /*@ admit mapped: within(q->memory, &whole, VQ_READ) ==>
+          @   shared_read(whole.base, whole.bytes); */
         table->base = (const uint8_t *)whole.base;
+    }
     return VQ_NOT_BROKEN;
 }
 
@@ -190,6 +198,17 @@ static VQ_COLD enum vq_broken vq_gather_refusal(const struct vq_device_queue *q,
 }
 
 /* Adds one element. */
+/*@ requires \valid(q) && translates(q) && \valid(g) && room_ok(buffer) && aside(q, buffer);
+  @ requires \valid_read(element) && \separated(element, q, g, buffer,
+  @   buffer->segments + (0 .. buffer->room - 1));
+  @ requires \separated(g, q, buffer, q->memory, buffer->segments + (0 .. buffer->room - 1));
+  @ requires gathered(q->memory, g, buffer) && g->bytes <= 0x4000000000000000;
+  @ assigns q->region_hint, *g, buffer->readable, buffer->readable_bytes,
+  @   buffer->segments[0 .. buffer->room - 1];
+  @ ensures q->memory == \old(q->memory) && buffer->room == \old(buffer->room) &&
+  @   buffer->segments == \old(buffer->segments);
+  @ ensures g->bytes <= \old(g->bytes) + element->bytes;
+  @ ensures \result == VQ_NOT_BROKEN ==> gathered(q->memory, g, buffer); */
 VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather *g,
                                      struct vq_buffer *buffer, const struct vq_descriptor *element)
 {
@@ -202,15 +221,57 @@ VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather
             return VQ_BROKEN_CHAIN_ORDER;
         vq_gather_turn(g, buffer);
     }
+    /*@ assert gathered(q->memory, g, buffer) && (g->writable <==> writable); */
+    /*@ assert g->bytes == \at(g->bytes, Pre); */
     if (element->bytes == 0)
         return VQ_NOT_BROKEN;
+    /*@ ghost before:; */
     n = vq_memory_map_near(q->memory, element->address, element->bytes, access, g->next, g->room,
                            &q->region_hint);
+    /*@ assert g->room == \at(g->room, before) && g->next == \at(g->next, before) &&
+      @   g->bytes == \at(g->bytes, before) && g->writable == \at(g->writable, before); */
+    /*@ assert q->memory == \at(q->memory, before) && buffer->room == \at(buffer->room, before) &&
+      @   buffer->segments == \at(buffer->segments, before); */
     if (n == 0)
         return vq_gather_refusal(q, element->address, element->bytes, access);
+    /*@ assert buffer->room == \at(buffer->room, before) &&
+      @   buffer->segments == \at(buffer->segments, before) &&
+      @   buffer->readable == \at(buffer->readable, before) &&
+      @   buffer->readable_bytes == \at(buffer->readable_bytes, before); */
+    /*@ assert \forall integer k; 0 <= k < buffer->room - g->room ==>
+      @   buffer->segments[k].base == \at(buffer->segments[k].base, before) &&
+      @   buffer->segments[k].bytes == \at(buffer->segments[k].bytes, before); */
+    /*@ assert gathered(q->memory, g, buffer); */
+    /*@ assert \forall integer k; buffer->room - g->room <= k < buffer->room - g->room + n ==>
+      @   within_at(q->memory, g->next, k - (buffer->room - g->room), access); */
+    /*@ assert \forall integer k; buffer->room - g->room <= k < buffer->room - g->room + n ==>
+      @   within_at(q->memory, g->next, k - (buffer->room - g->room), access) ==>
+      @   within_at(q->memory, buffer->segments, k, access); */
+    /*@ assert \forall integer k; buffer->room - g->room <= k < buffer->room - g->room + n ==>
+      @   within_at(q->memory, buffer->segments, k, access); */
+    /*@ assert between(q->memory, buffer->segments, buffer->room - g->room,
+      @   buffer->room - g->room + n, access); */
+    /*@ assert !writable ==> between(q->memory, buffer->segments, 0, buffer->room - g->room + n,
+      @   VQ_READ); */
+    /*@ assert writable ==> between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
+    /*@ assert writable ==> between(q->memory, buffer->segments, buffer->readable,
+      @   buffer->room - g->room + n, VQ_WRITE); */
+    /*@ ghost mapped:; */
     g->next += n;
     g->room -= (uint32_t)n;
     g->bytes += element->bytes;
+    /*@ assert g->bytes == \at(g->bytes, Pre) + element->bytes; */
+    /*@ assert buffer->room - g->room == \at(buffer->room - g->room, mapped) + n; */
+    /*@ assert g->next == buffer->segments + (buffer->room - g->room); */
+    /*@ assert \forall integer k; 0 <= k < buffer->room - g->room ==>
+      @   buffer->segments[k].base == \at(buffer->segments[k].base, mapped) &&
+      @   buffer->segments[k].bytes == \at(buffer->segments[k].bytes, mapped); */
+    /*@ assert !writable ==> between(q->memory, buffer->segments, 0, buffer->room - g->room,
+      @   VQ_READ); */
+    /*@ assert writable ==> between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
+    /*@ assert writable ==> between(q->memory, buffer->segments, buffer->readable,
+      @   buffer->room - g->room, VQ_WRITE); */
+    /*@ assert gathered(q->memory, g, buffer); */
     return VQ_NOT_BROKEN;
 }
 
