@@ -90,10 +90,10 @@ struct vq_vhost_host_ops {
 };
 
 struct vq_vhost_session_options {
-    /* Device features that the model has and this session does not offer (low 64 bits). Without
+    /* Device features that the model has and this front end is not offered (low 64 bits). Without
      * VQ_F_VERSION_1 the device is a legacy one. */
     uint64_t hidden_features;
-    /* Protocol features that this session does not offer, as a mask of vhost-user's bits. */
+    /* Protocol features that this front end is not offered, as a mask of vhost-user's bits. */
     uint64_t hidden_protocol_features;
     /* Regions of guest memory, 8 to VQ_MEMORY_REGIONS_MAX; 0 means the latter. Do not lower it
      * from one session to the next: QEMU refuses that. */
