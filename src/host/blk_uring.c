@@ -4,7 +4,8 @@
  * descriptor becomes readable when something is complete.
  *
  * No more ios are at the kernel than the ring has entries, so that completions
- * always have room; the rest waits in a list and follows as others complete.
+ * always have room; the rest waits in a list and follows as others complete. What
+ * the kernel does not take, for good or for too long, is an error of that io.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -18,6 +19,10 @@
 #define VQ_BLK_DEPTH_MAX 4096u
 #define VQ_BLK_CQES      32u
 
+/* How long the kernel may be short of memory before a request fails. */
+#define VQ_BLK_SUBMIT_PAUSE_US 100u
+#define VQ_BLK_SUBMIT_TRIES    10000u
+
 struct uring_lane {
     struct vq_blk_lane lane;
     struct vq_blk_file *file;
@@ -25,6 +30,8 @@ struct uring_lane {
     unsigned entries;
     unsigned at_kernel;
     struct vq_blk_list waiting;
+    struct vq_blk_list failed; /* complete, with an error; the kernel never had them */
+    bool refused;              /* by the last submission, which is not waited for again */
     bool made;
 };
 
@@ -62,8 +69,8 @@ static void prepare(struct io_uring_sqe *sqe, const struct vq_blk_call *call)
     sqe->flags |= IOSQE_FIXED_FILE;
 }
 
-/* Moves what waits into the ring, as far as it has room, and tells the kernel once. */
-static void pump(struct uring_lane *l)
+/* Moves what waits into the ring, as far as it has room. */
+static void fill(struct uring_lane *l)
 {
     while (l->waiting.first && l->at_kernel < l->entries) {
         struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
@@ -78,10 +85,59 @@ static void pump(struct uring_lane *l)
         io_uring_sqe_set_data(sqe, io);
         l->at_kernel++;
     }
-    /* Refused for a moment at most: a signal came, or the kernel is short of memory. */
-    while (io_uring_sq_ready(&l->ring) != 0)
-        if (io_uring_submit(&l->ring) < 0)
-            (void)usleep(100);
+}
+
+static void fail(struct uring_lane *l, struct vq_blk_io *io)
+{
+    io->result = VQ_ERR_IO;
+    vq_blk_list_put(&l->failed, io);
+}
+
+/* Takes back what the kernel has not taken: it reads the ring's tail only when it is told to. */
+static void give_up(struct uring_lane *l)
+{
+    struct io_uring_sq *sq = &l->ring.sq;
+    const unsigned head = *sq->khead;
+
+    for (unsigned at = head; at != sq->sqe_tail; at++) {
+        fail(l, (struct vq_blk_io *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data);
+        l->at_kernel--;
+    }
+    sq->sqe_head = head;
+    sq->sqe_tail = head;
+    *sq->ktail = head;
+    while (l->waiting.first)
+        fail(l, vq_blk_list_take(&l->waiting));
+}
+
+/* Tells the kernel, and again where it may take later what it does not take now: a signal came, or
+ * it is short of memory. */
+static bool push(struct uring_lane *l)
+{
+    unsigned tries = l->refused ? 1 : VQ_BLK_SUBMIT_TRIES;
+
+    while (io_uring_sq_ready(&l->ring) != 0) {
+        const int result = io_uring_submit(&l->ring);
+        const bool passes = result >= 0 || result == -EINTR || result == -EAGAIN ||
+                            result == -EBUSY || result == -ENOMEM;
+
+        if (result > 0)
+            continue;
+        if (!passes || --tries == 0)
+            return false;
+        (void)usleep(VQ_BLK_SUBMIT_PAUSE_US);
+    }
+    return true;
+}
+
+static void pump(struct uring_lane *l)
+{
+    fill(l);
+    if (io_uring_sq_ready(&l->ring) == 0)
+        return;
+    l->refused = !push(l);
+    if (l->refused)
+        give_up(l);
 }
 
 static void submit(struct vq_blk_lane *lane, struct vq_blk_io *const ios[], size_t count)
@@ -125,10 +181,13 @@ static size_t reap(struct vq_blk_lane *lane, struct vq_blk_io *ios[], size_t cou
 
         if (l->waiting.first)
             pump(l);
+        n += vq_blk_list_take_many(&l->failed, ios + n, count - n);
         if (n != 0 || !wait || l->at_kernel == 0)
             return n;
         struct io_uring_cqe *cqe;
-        (void)io_uring_wait_cqe(&l->ring, &cqe);
+        /* Where waiting is refused as well, what the kernel has completes all the same. */
+        if (io_uring_wait_cqe(&l->ring, &cqe) < 0)
+            (void)usleep(VQ_BLK_SUBMIT_PAUSE_US);
     }
 }
 

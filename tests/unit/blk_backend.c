@@ -6,10 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -408,6 +412,81 @@ static void holes_threads(void **state)
     holes(THREADS);
 }
 
+struct refused {
+    struct vq_blk_lane *lane;
+    uint16_t error;
+    bool filtered;
+    size_t failed;
+};
+
+/* On a thread of its own: a filter stays for the thread's life. */
+static void *submit_refused(void *opaque)
+{
+    static struct vq_blk_io io[MANY];
+    static struct vq_segment s[MANY];
+    static uint8_t data[MANY][512];
+    struct vq_blk_io *ios[MANY];
+    struct refused *r = opaque;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | r->error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof code[0], code};
+
+    r->filtered = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    for (size_t i = 0; r->filtered && i < MANY; i++) {
+        s[i] = (struct vq_segment){data[i], 512};
+        io[i] = (struct vq_blk_io){.type = VQ_BLK_IO_WRITE,
+                                   .result = 99,
+                                   .segments = &s[i],
+                                   .segment_count = 1,
+                                   .offset = i * 512,
+                                   .bytes = 512};
+        ios[i] = &io[i];
+    }
+    for (unsigned batch = 0; r->filtered && batch < 2; batch++) {
+        struct vq_blk_io *got[7];
+        size_t n;
+
+        r->lane->ops->submit(r->lane, ios + batch * (MANY / 2), MANY / 2);
+        /* Waiting for one, and looking only. */
+        while ((n = r->lane->ops->reap(r->lane, got, 7, batch == 0)) != 0)
+            for (size_t i = 0; i < n; i++)
+                r->failed += got[i]->result == VQ_ERR_IO;
+    }
+    return NULL;
+}
+
+/* The kernel does not take what is submitted: for good, or short of memory for too long. */
+static void not_taken(void **state)
+{
+    static const uint16_t errors[] = {EBADF, EINVAL, ENOMEM};
+    struct disk d = disk_open(URING);
+    uint8_t data[512] = {1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        struct refused r = {.lane = d.backend->lanes[0], .error = errors[i]};
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, submit_refused, &r), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        if (!r.filtered) {
+            disk_close(&d);
+            VQ_SKIP("seccomp filters");
+        }
+        assert_int_equal(r.failed, MANY);
+        /* And lives on. */
+        assert_int_equal(move(r.lane, VQ_BLK_IO_READ, 0, data, 512, false), VQ_OK);
+        assert_int_equal(data[0], 0);
+        assert_int_equal(move(r.lane, VQ_BLK_IO_WRITE, 512, data, 512, true), VQ_OK);
+    }
+    disk_close(&d);
+}
+
 /* Two ios are at the kernel when the answer to the first of them says what the file cannot do. */
 static void refused_at_once(void **state)
 {
@@ -651,6 +730,7 @@ int main(void)
                              "BLK-DEV-OP-09]"),
         VQ_TEST(holes_threads, "threads: gives storage back [BLK-DEV-OP-07 BLK-DEV-OP-08 "
                                "BLK-DEV-OP-09]"),
+        VQ_TEST(not_taken, "io_uring: what the kernel does not take fails, and the lane lives on"),
         VQ_TEST(refused_at_once, "zeroes of which several are refused at once are written"),
         VQ_TEST(refused_range, "a range that cannot be zeroed at once says nothing about others"),
         VQ_TEST(lost_writes, "after writes were lost, no flush succeeds"),
