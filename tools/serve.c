@@ -30,6 +30,9 @@
 
 #define LOCK_NOTE_MS 500u
 #define LOCK_WAIT_MS 10000u
+/* A disk that does not answer is told of after the one, and again after each of the other. */
+#define SLOW_NOTE_MS  5000u
+#define SLOW_AGAIN_MS 60000u
 
 struct server {
     struct serve_options options;
@@ -38,14 +41,19 @@ struct server {
     void *device_memory;
     struct vq_vhost_host *host;
     struct vq_listener listener;
-    int signals;
+    sigset_t ending;
+    int signals; /* a descriptor for those */
     /* The front end that is being served. */
     struct vq_vhost_session *session;
     uint64_t reported_features;
     uint64_t served_before;
+    /* Of the wait for a worker that is going on. */
+    unsigned slow_seen_ms;
+    unsigned slow_note_ms;
     /* --fd gave a connection, not a place to wait for one. */
     bool only_one;
     bool stop;
+    const char *why; /* it stops */
     int status;
 };
 
@@ -53,6 +61,39 @@ static bool failed(const char *what, const char *why)
 {
     (void)fprintf(stderr, "vq serve: %s%s%s\n", what, *why ? ": " : "", why);
     return false;
+}
+
+static const char *disk_name(const struct server *s)
+{
+    return s->options.file ? s->options.file : s->backend->engine;
+}
+
+/* ---- signals ---- */
+
+/* Before any thread is made, so that all of them have these blocked. */
+static bool catch_signals(struct server *s)
+{
+    sigemptyset(&s->ending);
+    sigaddset(&s->ending, SIGTERM);
+    sigaddset(&s->ending, SIGINT);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &s->ending, NULL) == 0)
+        s->signals = signalfd(-1, &s->ending, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals >= 0 || failed("cannot catch signals", strerror(errno));
+}
+
+/* True once, when a signal has come that ends the program. */
+static bool signalled(struct server *s)
+{
+    struct signalfd_siginfo info;
+
+    if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return false;
+    s->why = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
+    s->stop = true;
+    /* A second one ends it at once. */
+    (void)sigprocmask(SIG_UNBLOCK, &s->ending, NULL);
+    return true;
 }
 
 /* ---- the disk ---- */
@@ -88,12 +129,12 @@ static bool open_disk(struct server *s)
         (void)snprintf(why, sizeof(why),
                        "its blocks are of %u bytes: --logical-block-size %u or more",
                        s->backend->block_size, s->backend->block_size);
-        return failed(o->file ? o->file : s->backend->engine, why);
+        return failed(disk_name(s), why);
     }
     if (o->block_size && s->backend->bytes % o->block_size != 0) {
         (void)snprintf(why, sizeof(why), "its size, %llu bytes, is not a multiple of %u",
                        (unsigned long long)s->backend->bytes, o->block_size);
-        return failed(o->file ? o->file : s->backend->engine, why);
+        return failed(disk_name(s), why);
     }
     return true;
 }
@@ -130,12 +171,21 @@ static bool flush_disk(struct server *s)
     struct vq_blk_lane *lane = s->backend->lanes[0];
     struct vq_blk_io flush = {.type = VQ_BLK_IO_FLUSH};
     struct vq_blk_io *io = &flush;
+    bool told = false;
 
     if (s->backend->read_only)
         return true;
     lane->ops->submit(lane, &io, 1);
-    while (lane->ops->reap(lane, &io, 1, true) == 0)
-        ;
+    while (lane->ops->reap(lane, &io, 1, false) == 0) {
+        struct pollfd fds[] = {{.fd = lane->ops->wait_fd(lane), .events = POLLIN},
+                               {.fd = s->signals, .events = POLLIN}};
+
+        if (poll(fds, 2, told ? -1 : (int)SLOW_NOTE_MS) == 0) {
+            told = true;
+            (void)failed(disk_name(s), "waiting for it to be flushed");
+        }
+        (void)signalled(s);
+    }
     if (flush.result != VQ_OK)
         return failed("the disk could not be flushed", vq_error_text(flush.result));
     return true;
@@ -147,6 +197,32 @@ static void on_broken(void *opaque, uint16_t queue, enum vq_broken reason)
 {
     const struct server *s = opaque;
     report_broken(&s->options, queue, reason);
+}
+
+/* The front end must not be answered before its requests are done, however long the disk takes;
+ * but people can be told, and a signal heard. */
+static void on_slow(void *opaque, const struct vq_worker_wait *wait)
+{
+    struct server *s = opaque;
+
+    if (wait->waited_ms <= s->slow_seen_ms)
+        s->slow_note_ms = SLOW_NOTE_MS;
+    s->slow_seen_ms = wait->waited_ms;
+    if (wait->waited_ms >= s->slow_note_ms) {
+        s->slow_note_ms = wait->waited_ms + SLOW_AGAIN_MS;
+        (void)fprintf(stderr, "vq serve: queue %u waits for %s since %u s: ", wait->queue,
+                      disk_name(s), wait->waited_ms / 1000);
+        if (wait->stopping)
+            (void)fprintf(stderr, "it stops, but not all of the %u requests in flight are done\n",
+                          wait->in_flight);
+        else
+            (void)fprintf(stderr, "its thread does not come back from it\n");
+    }
+    if (signalled(s))
+        (void)fprintf(stderr,
+                      "vq serve: %s: ends when %s has done what is in flight; a second one ends it "
+                      "at once\n",
+                      s->why, disk_name(s));
 }
 
 static void end_session(struct server *s, const char *reason, bool broken)
@@ -246,31 +322,20 @@ static bool start_listening(struct server *s)
     return vq_listen(&s->listener, s->options.socket_path, why, sizeof(why)) || failed(why, "");
 }
 
-/* Before any thread is made, so that all of them have these blocked. */
-static bool catch_signals(struct server *s, sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGINT);
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, set, NULL) == 0)
-        s->signals = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals >= 0 || failed("cannot catch signals", strerror(errno));
-}
-
 static bool start_host(struct server *s)
 {
-    struct vq_vhost_host_config config = {
-        .model = &s->device.model, .poll_us = s->options.poll_us, .opaque = s, .broken = on_broken};
+    struct vq_vhost_host_config config = {.model = &s->device.model,
+                                          .poll_us = s->options.poll_us,
+                                          .opaque = s,
+                                          .broken = on_broken,
+                                          .slow = on_slow};
 
     s->host = vq_vhost_host_create(&config);
     return s->host || failed("cannot start threads", strerror(errno));
 }
 
-static void serve(struct server *s, const sigset_t *signals)
+static void serve(struct server *s)
 {
-    const char *why = "its connection ended";
-
     if (s->only_one) {
         begin_session(s, s->listener.fd);
         s->listener.fd = -1;
@@ -284,13 +349,7 @@ static void serve(struct server *s, const sigset_t *signals)
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             break;
         if (fds[0].revents) {
-            struct signalfd_siginfo info;
-            if (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                why = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
-                s->stop = true;
-                /* A second one ends it at once. */
-                (void)sigprocmask(SIG_UNBLOCK, signals, NULL);
-            }
+            (void)signalled(s);
         } else if (fds[1].revents) {
             if (s->session)
                 handle_session(s);
@@ -302,13 +361,16 @@ static void serve(struct server *s, const sigset_t *signals)
         end_session(s, "the server ends", false);
     if (!flush_disk(s))
         s->status = VQ_EXIT_FAILED;
-    report_stopped(&s->options, why);
+    report_stopped(&s->options, s->why);
 }
 
 int vq_cmd_serve(int argc, char **argv)
 {
-    struct server s = {.listener = {.fd = -1}, .signals = -1, .status = VQ_EXIT_OK};
-    sigset_t signals;
+    struct server s = {.listener = {.fd = -1},
+                       .signals = -1,
+                       .slow_note_ms = SLOW_NOTE_MS,
+                       .why = "its connection ended",
+                       .status = VQ_EXIT_OK};
 
     switch (serve_parse(&s.options, argc, argv)) {
     case SERVE_DONE:
@@ -318,13 +380,13 @@ int vq_cmd_serve(int argc, char **argv)
     case SERVE_RUN:
         break;
     }
-    if (catch_signals(&s, &signals) && open_disk(&s) && make_device(&s) && start_listening(&s) &&
+    if (catch_signals(&s) && open_disk(&s) && make_device(&s) && start_listening(&s) &&
         start_host(&s)) {
         struct serve_disk disk = {.kind = s.backend->engine,
                                   .bytes = s.backend->bytes,
                                   .read_only = s.backend->read_only};
         report_ready(&s.options, &disk);
-        serve(&s, &signals);
+        serve(&s);
     } else {
         s.status = VQ_EXIT_FAILED;
     }

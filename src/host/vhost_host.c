@@ -100,7 +100,7 @@ const struct vq_vhost_host_ops vq_vhost_host_ops = {
     .ring_kick = ring_kick,
 };
 
-/* ---- what the workers ask, on their threads, while a ring runs ---- */
+/* ---- what the workers ask, on their threads but for on_slow, while a ring runs ---- */
 
 static void on_call(void *opaque, uint16_t ring)
 {
@@ -115,6 +115,13 @@ static void on_broken(void *opaque, uint16_t ring, enum vq_broken reason)
     vq_vhost_session_ring_error(host->session, ring);
     if (host->config.broken)
         host->config.broken(host->config.opaque, ring, reason);
+}
+
+static void on_slow(void *opaque, const struct vq_worker_wait *wait)
+{
+    const struct vq_vhost_host *host = opaque;
+    if (host->config.slow)
+        host->config.slow(host->config.opaque, wait);
 }
 
 /* ---- making and ending ---- */
@@ -138,7 +145,8 @@ struct vq_vhost_host *vq_vhost_host_create(const struct vq_vhost_host_config *co
                                         .poll_us = config->poll_us,
                                         .opaque = host,
                                         .call = on_call,
-                                        .broken = on_broken};
+                                        .broken = on_broken,
+                                        .slow = on_slow};
     host->workers = vq_workers_create(&workers);
     if (!host->workers) {
         int error = errno;

@@ -22,6 +22,8 @@
 
 #include <vq/vhost_user_backend.h>
 
+#include "worker.h"
+
 struct vq_vhost_host;
 
 struct vq_vhost_host_config {
@@ -32,6 +34,9 @@ struct vq_vhost_host_config {
     /* A ring broke: for a report to people, once for each start; the front end hears of it
      * anyhow. Comes from a worker thread. May be NULL. */
     void (*broken)(void *opaque, uint16_t ring, enum vq_broken reason);
+    /* See worker.h: a ring is not let go of before all that was taken from it is given back. May
+     * be NULL. */
+    void (*slow)(void *opaque, const struct vq_worker_wait *wait);
 };
 
 extern const struct vq_vhost_host_ops vq_vhost_host_ops;

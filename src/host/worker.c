@@ -286,6 +286,8 @@ void vq_worker_on_stop(struct vq_worker *w, struct vq_worker_message *m)
         m->result = VQ_ERR_STATE;
         return;
     }
+    atomic_store_explicit(&m->in_flight, model->ops->queue_in_flight(model, r->index),
+                          memory_order_relaxed);
     act_on(w, r, model->ops->queue_stop(model, r->index, &position));
     r->started = false;
     watch_ring(w, r);

@@ -21,7 +21,19 @@
 
 #define VQ_WORKER_POLL_US 50u /* about what waking a thread on another core costs */
 
+#define VQ_WORKER_SLOW_MS 1000u
+
 struct vq_workers;
+
+/* What the control thread waits for. */
+struct vq_worker_wait {
+    uint16_t queue;
+    /* The worker stops the queue, which had so many requests in flight when it began; otherwise it
+     * has not come to what it is asked, and is inside the model for one of its queues. */
+    bool stopping;
+    unsigned in_flight;
+    unsigned waited_ms;
+};
 
 struct vq_workers_config {
     struct vq_device_model *model;
@@ -34,6 +46,11 @@ struct vq_workers_config {
     /* A queue broke; said once each time it is started. NULL: nobody wants to know. System calls
      * in it may end with EINTR when the control thread wants something meanwhile. */
     void (*broken)(void *opaque, uint16_t queue, enum vq_broken reason);
+    /* On the control thread, which has waited for a worker for `slow_ms` (0: VQ_WORKER_SLOW_MS),
+     * and each time that this has passed again: nothing can be taken from a back end before it
+     * gives it back, so whoever is to know must be told. NULL: wait in silence. */
+    void (*slow)(void *opaque, const struct vq_worker_wait *wait);
+    unsigned slow_ms;
 };
 
 /* The config is copied, the model is not. NULL with errno when threads or memory cannot be had. */

@@ -34,8 +34,13 @@ struct vq_worker_message {
     struct vq_position *position;
     int fd;
     bool flag;
+    /* By the worker while the control thread waits: what the queue that it stops had in flight;
+     * negative before. */
+    atomic_int in_flight;
     enum vq_error result;
 };
+
+#define VQ_WORKER_NOT_YET (-1)
 
 struct vq_worker {
     struct vq_workers *owner;

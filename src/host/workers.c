@@ -33,11 +33,36 @@ static void nudged(int number)
     (void)number;
 }
 
+static uint64_t milliseconds(const struct timespec *t)
+{
+    return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_nsec / 1000000;
+}
+
+/* Tells of a wait that takes long; says when to tell again. */
+static uint64_t tell_of_wait(struct vq_worker *w, struct vq_worker_message *m, uint64_t since,
+                             uint64_t now)
+{
+    const struct vq_workers_config *c = &w->owner->config;
+    const int in_flight = atomic_load_explicit(&m->in_flight, memory_order_relaxed);
+    const struct vq_worker_wait wait = {
+        .queue = m->ring ? m->ring->index : 0,
+        .stopping = in_flight >= 0,
+        .in_flight = in_flight >= 0 ? (unsigned)in_flight : 0,
+        .waited_ms = (unsigned)(now - since),
+    };
+
+    if (c->slow)
+        c->slow(c->opaque, &wait);
+    return now + c->slow_ms;
+}
+
 /* Gives a message to a worker and waits until it has been handled. */
 static enum vq_error send_message(struct vq_worker *w, struct vq_worker_message *m)
 {
     const uint64_t one = 1;
+    uint64_t since = 0, tell = 0;
 
+    atomic_init(&m->in_flight, VQ_WORKER_NOT_YET);
     pthread_mutex_lock(&w->lock);
     w->message = m;
     atomic_store_explicit(&w->posted, true, memory_order_release);
@@ -47,6 +72,16 @@ static enum vq_error send_message(struct vq_worker *w, struct vq_worker_message 
     while (w->message) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
+        uint64_t now = milliseconds(&until);
+        if (since == 0) {
+            since = now;
+            tell = now + w->owner->config.slow_ms;
+        } else if (now >= tell) {
+            pthread_mutex_unlock(&w->lock);
+            tell = tell_of_wait(w, m, since, now);
+            pthread_mutex_lock(&w->lock);
+            continue;
+        }
         until.tv_nsec += NUDGE_MS * 1000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_nsec -= 1000000000;
@@ -227,6 +262,8 @@ struct vq_workers *vq_workers_create(const struct vq_workers_config *config)
     if (!workers)
         return NULL;
     workers->config = *config;
+    if (workers->config.slow_ms == 0)
+        workers->config.slow_ms = VQ_WORKER_SLOW_MS;
     workers->queues = config->model->ops->queue_count(config->model);
     if (workers->queues == 0) {
         error = EINVAL;

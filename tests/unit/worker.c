@@ -27,6 +27,7 @@ struct counted {
     atomic_uint arms;
     atomic_bool breaks; /* the next run finds the queue broken */
     atomic_bool slow;   /* buffers complete when `completion` is written */
+    atomic_uint hangs;  /* stops that do not end before each is told of as slow */
     atomic_uint wrong;  /* calls out of turn or from another thread */
     /* The worker's own. */
     bool started;
@@ -43,7 +44,9 @@ struct model {
     struct counted queue[QUEUES];
     atomic_uint called[QUEUES];
     atomic_uint broken[QUEUES];
-    atomic_int blocks; /* a report of a broken queue reads this first, unless it is 0 */
+    atomic_uint slow[QUEUES];
+    unsigned slow_in_flight; /* as told last */
+    atomic_int blocks;       /* a report of a broken queue reads this first, unless it is 0 */
 };
 
 static struct counted *enter(const struct vq_device_model *model, uint16_t index, bool started)
@@ -126,11 +129,19 @@ static enum vq_broken model_broken(const struct vq_device_model *model, uint16_t
     return enter(model, index, true)->broken ? VQ_BROKEN_CHAIN_LOOP : VQ_NOT_BROKEN;
 }
 
+static uint16_t model_in_flight(const struct vq_device_model *model, uint16_t index)
+{
+    const struct counted *q = enter(model, index, true);
+    return (uint16_t)(q->taken - atomic_load(&q->done));
+}
+
 static unsigned model_stop(struct vq_device_model *model, uint16_t index,
                            struct vq_position *position)
 {
     struct counted *q = enter(model, index, true);
     bool owed = atomic_load(&q->done) != q->taken;
+    while (atomic_load(&q->hangs) != 0)
+        nanosleep(&(struct timespec){0, 500000}, NULL);
     q->started = false;
     q->armed = false;
     atomic_store(&q->done, q->taken);
@@ -147,6 +158,7 @@ static const struct vq_device_model_ops ops = {
     .queue_disarm = model_disarm,
     .queue_wait_fd = model_wait_fd,
     .queue_broken = model_broken,
+    .queue_in_flight = model_in_flight,
     .queue_stop = model_stop,
 };
 
@@ -164,6 +176,19 @@ static void on_broken(void *opaque, uint16_t queue, enum vq_broken reason)
         return;
     if (reason == VQ_BROKEN_CHAIN_LOOP)
         atomic_fetch_add(&m->broken[queue], 1);
+}
+
+static void on_slow(void *opaque, const struct vq_worker_wait *wait)
+{
+    struct model *m = opaque;
+    struct counted *q = &m->queue[wait->queue];
+
+    if (!wait->stopping)
+        return;
+    m->slow_in_flight = wait->in_flight;
+    atomic_fetch_add(&m->slow[wait->queue], 1);
+    if (atomic_load(&q->hangs) != 0)
+        atomic_fetch_sub(&q->hangs, 1);
 }
 
 struct fixture {
@@ -186,7 +211,9 @@ static int set_up_polling(void **state, unsigned threads, uint32_t poll_us)
                                   .poll_us = poll_us,
                                   .opaque = &f->model,
                                   .call = on_call,
-                                  .broken = on_broken};
+                                  .broken = on_broken,
+                                  .slow = on_slow,
+                                  .slow_ms = 50};
     f->workers = vq_workers_create(&c);
     *state = f;
     return f->workers ? 0 : -1;
@@ -487,6 +514,28 @@ static void blocking_report(void **state)
     close(never[1]);
 }
 
+/* A back end that hangs holds up whoever stops its queue, but not in silence. */
+static void hanging_stop(void **state)
+{
+    struct fixture *f = *state;
+    struct counted *q = &f->model.queue[5];
+    struct vq_position position;
+
+    atomic_store(&q->slow, true);
+    atomic_store(&q->available, 3);
+    serve(f, 5);
+    /* Taken: enabling is a round trip to a worker that has run the queue before. */
+    while (atomic_load(&q->runs) == 0)
+        nanosleep(&(struct timespec){0, 500000}, NULL);
+    assert_int_equal(vq_workers_enable(f->workers, 5, true), VQ_OK);
+    atomic_store(&q->hangs, 2);
+    assert_int_equal(vq_workers_stop(f->workers, 5, &position), VQ_OK);
+    assert_true(atomic_load(&f->model.slow[5]) >= 2);
+    assert_int_equal(f->model.slow_in_flight, 3);
+    assert_int_equal(position.next_available, 3);
+    assert_int_equal(atomic_load(&q->done), 3);
+}
+
 static void broken_alone(void **state)
 {
     struct fixture *f = *state;
@@ -666,6 +715,7 @@ int main(void)
         CASE(blocking_call, "a call descriptor that blocks cannot hold up a stop "
                             "[VU-BE-TRANS-05]"),
         CASE(blocking_report, "a report of a broken queue that blocks cannot hold up a stop"),
+        CASE(hanging_stop, "a stop that has to wait for a back end says so, and for how many"),
         CASE(broken_alone, "a broken queue is reported once, its neighbours live "
                            "[VU-BE-KICK-05]"),
         CASE(new_call, "a new call descriptor of a running ring is signalled once "
