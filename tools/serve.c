@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <vq/blk_device.h>
@@ -30,6 +31,8 @@
 
 #define LOCK_NOTE_MS 500u
 #define LOCK_WAIT_MS 10000u
+/* How long a front end that cannot be accepted is left in the backlog. */
+#define ACCEPT_PAUSE_MS 1000u
 /* A disk that does not answer is told of after the one, and again after each of the other. */
 #define SLOW_NOTE_MS  5000u
 #define SLOW_AGAIN_MS 60000u
@@ -41,6 +44,8 @@ struct server {
     void *device_memory;
     struct vq_vhost_host *host;
     struct vq_listener listener;
+    uint64_t accept_at_ms; /* not before; 0: at any time */
+    bool cannot_accept_told;
     sigset_t ending;
     int signals; /* a descriptor for those */
     /* The front end that is being served. */
@@ -101,13 +106,12 @@ static bool signalled(struct server *s)
 /* Long enough for the kernel to clear away a server that was killed; a signal ends it. */
 static bool wait_for_lock(void *context, unsigned waited_ms)
 {
-    const struct server *s = context;
-    struct pollfd signals = {.fd = s->signals, .events = POLLIN};
+    struct server *s = context;
 
     if (waited_ms == LOCK_NOTE_MS)
         (void)fprintf(stderr, "vq serve: %s is locked by another process; waiting for it\n",
                       s->options.file);
-    return waited_ms < LOCK_WAIT_MS && poll(&signals, 1, 0) == 0;
+    return waited_ms < LOCK_WAIT_MS && !signalled(s);
 }
 
 static bool open_disk(struct server *s)
@@ -124,7 +128,7 @@ static bool open_disk(struct server *s)
 
     s->backend = vq_blk_backend_open(&options, why, sizeof(why));
     if (!s->backend)
-        return failed(why, "");
+        return !s->stop && failed(why, "");
     if (o->block_size && o->block_size < s->backend->block_size) {
         (void)snprintf(why, sizeof(why),
                        "its blocks are of %u bytes: --logical-block-size %u or more",
@@ -255,16 +259,28 @@ static void begin_session(struct server *s, int socket)
     s->reported_features = 0;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
 static void accept_front_end(struct server *s)
 {
     int socket = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+    s->accept_at_ms = 0;
     if (socket >= 0) {
+        s->cannot_accept_told = false;
         begin_session(s, socket);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         /* It stays in the backlog: look again later rather than at once for ever. */
-        (void)failed("cannot accept a front end", strerror(errno));
-        (void)poll(NULL, 0, 1000);
+        if (!s->cannot_accept_told)
+            (void)failed("cannot accept a front end", strerror(errno));
+        s->cannot_accept_told = true;
+        s->accept_at_ms = now_ms() + ACCEPT_PAUSE_MS;
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         (void)failed("cannot accept front ends any more", strerror(errno));
         s->status = VQ_EXIT_FAILED;
@@ -341,12 +357,17 @@ static void serve(struct server *s)
         s->listener.fd = -1;
     }
     while (!s->stop) {
+        const uint64_t now = s->accept_at_ms ? now_ms() : 0;
+        const bool pause = now < s->accept_at_ms;
         /* While one is served the next waits in the backlog. */
         struct pollfd fds[2] = {
             {.fd = s->signals, .events = POLLIN},
-            {.fd = s->session ? vq_vhost_session_fd(s->session) : s->listener.fd, .events = POLLIN},
+            {.fd = s->session ? vq_vhost_session_fd(s->session)
+                   : pause    ? -1
+                              : s->listener.fd,
+             .events = POLLIN},
         };
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, pause ? (int)(s->accept_at_ms - now) : -1) < 0 && errno != EINTR)
             break;
         if (fds[0].revents) {
             (void)signalled(s);
@@ -387,6 +408,8 @@ int vq_cmd_serve(int argc, char **argv)
                                   .read_only = s.backend->read_only};
         report_ready(&s.options, &disk);
         serve(&s);
+    } else if (s.stop) {
+        report_stopped(&s.options, s.why);
     } else {
         s.status = VQ_EXIT_FAILED;
     }

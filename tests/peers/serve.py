@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The command `vq serve blk` from outside, as TAP: serve.py VQ DESCRIPTION"""
+import fcntl
 import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import struct
@@ -369,6 +371,45 @@ def at_once_again():
                 server.end(number)
 
 
+def polled_descriptors(pid):
+    """How many descriptors the program sleeps on; None while it does not."""
+    try:
+        number, _, count, *_ = pathlib.Path(f"/proc/{pid}/syscall").read_text().split() + [""] * 3
+    except OSError:
+        return 1  # cannot be told here
+    return int(count, 16) if number in ("7", "73", "271") else None
+
+
+def no_descriptors():
+    """Who cannot be accepted waits, and the server goes on listening to signals."""
+    with Server("--socket-path", "s", "--memory", "1M") as server:
+        frontend.FrontEnd("s").connect().close()
+        assert until(lambda: server.held()[1] == 0)
+        limit = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+        fe = frontend.FrontEnd("s", timeout=PATIENCE)
+        said = server.process.stderr.readline()
+        assert "cannot accept a front end" in said, said
+        assert until(lambda: polled_descriptors(server.pid) is not None)
+        assert polled_descriptors(server.pid) != 0
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limit)
+        assert fe.connect().request(frontend.IN, 0, room=512)[0] == 0
+        fe.close()
+        status, _, err = server.end()
+        assert status == 0 and err == "", (status, err)
+
+
+def ended_while_locked():
+    pathlib.Path("disk.img").write_bytes(bytes(MIB))
+    with open("disk.img", "r+b") as image:
+        fcntl.lockf(image, fcntl.LOCK_EX)
+        with Server("--socket-path", "s", "--blk-file", "disk.img", expect="") as server:
+            said = server.process.stderr.readline()
+            assert "waiting for it" in said, said
+            status, out, err = server.end()
+            assert (status, out, err) == (0, "stopped: SIGTERM\n", ""), (status, out, err)
+
+
 def lost_server():
     for poll in ([], ["--poll"]):
         with Server("--socket-path", "s", "--null", "1G") as server:
@@ -442,6 +483,8 @@ CASES = [
                        "[VU-BE-MEM-13 BUG-74]"),
     (no_leak, "a hundred front ends torn off leave no descriptor and no mapping [VU-BE-HOST-04]"),
     (at_once_again, "a server that was killed can be started again at once"),
+    (ended_while_locked, "a signal while it waits for the image's lock is no error"),
+    (no_descriptors, "a front end that cannot be accepted waits, and signals are heard meanwhile"),
     (lost_server, "a driver that sleeps, and one that polls, find out that the server is gone"),
     (torn_messages, "a stream cut at any byte or of noise hurts nobody [VU-BE-TRANS-08]"),
     (broken_ring, "a broken ring is named, and its neighbour and the next front end are served"),
