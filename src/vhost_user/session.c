@@ -331,7 +331,9 @@ enum vq_vhost_session_state vq_vhost_session_handle(struct vq_vhost_session *s)
         vq_vhost_channel_handle(s);
     /* Last, so that a tear seen while handling ends the session now. */
     if (s->state == VQ_VHOST_SESSION_LIVE && atomic_load(&s->guard.torn))
-        break_off(s, "", "the front end truncated the file behind its memory");
+        break_off(s, "",
+                  "memory of the front end is not there: it truncated the file, or no huge page is "
+                  "free for it, or its file system is full");
     return s->state;
 }
 

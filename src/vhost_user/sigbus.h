@@ -1,6 +1,7 @@
 /*
- * What happens when a front end truncates the file behind its memory: the next
- * access raises SIGBUS in whichever thread makes it. The handler finds the address
+ * What happens when a front end truncates the file behind its memory, or when that
+ * file gets no page where it has none yet (hugetlbfs, a full tmpfs): the next access
+ * raises SIGBUS in whichever thread makes it. The handler finds the address
  * in a lock-free table of guarded ranges, puts zero pages over the range, marks its
  * guard as torn, and the thread goes on. All other faults go to the handler that was
  * there before.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <vhost_user/sigbus.h>
@@ -398,6 +399,31 @@ static void torn_while_idle(void **state)
     (void)close(fd);
 }
 
+/* The same fault, and nobody truncated anything. */
+static void no_huge_page(void **state)
+{
+    struct fixture *f = *state;
+    int fd = memfd_create("vq-guest", MFD_CLOEXEC | MFD_HUGETLB);
+    struct vq_segment s;
+    struct statfs fs;
+
+    if (fd < 0)
+        VQ_SKIP("files of huge pages");
+    guard_memory();
+    assert_int_equal(fstatfs(fd, &fs), 0);
+    const uint64_t bytes = (uint64_t)fs.f_bsize;
+    assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+    assert_int_equal(ask_p(f, 37, p_region(0, bytes, 0x1000, 0), fd), 0);
+    assert_int_equal(vq_memory_map(f->ring[0].config.memory, 0x2000, 8, VQ_WRITE, &s, 1, NULL), 1);
+    *(volatile uint8_t *)s.base = 1; /* as a worker does */
+    pump(f);
+    (void)close(fd);
+    if (f->state == VQ_VHOST_SESSION_LIVE)
+        VQ_SKIP("a machine without free huge pages");
+    expect_end(f);
+    assert_non_null(strstr(vq_vhost_session_reason(f->session), "no huge page is free"));
+}
+
 #define T(fn, setup, name) VQ_TEST_FIXTURE(fn, setup, fixture_teardown, name)
 
 int main(void)
@@ -446,6 +472,8 @@ int main(void)
           "outlives the truncation of a ring [VU-BE-MEM-13 BUG-74]"),
         T(torn_while_idle, fixture_setup_serving,
           "ends a session whose memory is torn without being asked [VU-BE-MEM-13 BUG-74]"),
+        T(no_huge_page, fixture_setup_serving,
+          "outlives memory for which there is no page, and does not call it truncated"),
     };
     return VQ_RUN(tests);
 }
