@@ -6,18 +6,72 @@
 #include <vq/blk.h>
 #include <vq/feature_name.h>
 
+/* Bytes of the UTF-8 character that begins here; 0: none does. A name of a file may hold anything.
+ */
+static size_t character(const unsigned char *c)
+{
+    static const struct {
+        unsigned char first, last;             /* what it begins with */
+        unsigned char second_low, second_high; /* nothing too long, no surrogate */
+        size_t bytes;
+    } forms[] = {
+        {0x00, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (*c < forms[i].first || *c > forms[i].last)
+            continue;
+        if (forms[i].bytes > 1 && (c[1] < forms[i].second_low || c[1] > forms[i].second_high))
+            return 0;
+        for (size_t k = 2; k < forms[i].bytes; k++)
+            if (c[k] < 0x80 || c[k] > 0xbf)
+                return 0;
+        return forms[i].bytes;
+    }
+    return 0;
+}
+
+/* C0 and C1: they move cursors and end lines. */
+static bool is_control(const unsigned char *c)
+{
+    return *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+}
+
 static void json_string(const char *text)
 {
+    size_t bytes;
+
     (void)putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
+    for (const unsigned char *c = (const unsigned char *)text; *c; c += bytes ? bytes : 1) {
+        bytes = character(c);
+        if (bytes == 0)
+            (void)printf("\\ufffd");
+        else if (*c == '"' || *c == '\\')
             (void)printf("\\%c", *c);
-        else if (*c < 0x20 || *c == 0x7f)
-            (void)printf("\\u%04x", *c);
+        else if (is_control(c))
+            (void)printf("\\u%04x", c[bytes - 1]);
         else
-            (void)putchar(*c);
+            (void)fwrite(c, 1, bytes, stdout);
     }
     (void)putchar('"');
+}
+
+static void plain_string(const char *text)
+{
+    size_t bytes;
+
+    for (const unsigned char *c = (const unsigned char *)text; *c; c += bytes ? bytes : 1) {
+        bytes = character(c);
+        if (bytes == 0 || is_control(c))
+            for (size_t i = 0; i < (bytes ? bytes : 1); i++)
+                (void)printf("\\x%02x", c[i]);
+        else if (*c == '\\')
+            (void)printf("\\\\");
+        else
+            (void)fwrite(c, 1, bytes, stdout);
+    }
 }
 
 static void begin(void)
@@ -65,12 +119,13 @@ void report_ready(const struct serve_options *o, const struct serve_disk *disk)
     } else {
         (void)printf("ready: ");
         print_size(disk->bytes);
-        (void)printf("%s from %s%s%s%s, %u queue%s of up to %u, on ",
-                     disk->read_only ? ", read-only," : "", o->file ? o->file : disk->kind,
-                     o->file ? " (" : "", o->file ? disk->kind : "", o->file ? ")" : "", o->queues,
+        (void)printf("%s from ", disk->read_only ? ", read-only," : "");
+        plain_string(o->file ? o->file : disk->kind);
+        (void)printf("%s%s%s, %u queue%s of up to %u, on ", o->file ? " (" : "",
+                     o->file ? disk->kind : "", o->file ? ")" : "", o->queues,
                      o->queues == 1 ? "" : "s", o->queue_size);
         if (o->socket_path)
-            (void)printf("%s", o->socket_path);
+            plain_string(o->socket_path);
         else
             (void)printf("descriptor %d", o->fd);
     }
@@ -103,8 +158,10 @@ void report_disconnected(const struct serve_options *o, const char *reason, uint
         json_string(reason);
         (void)printf(",\"requests\":%llu", (unsigned long long)requests);
     } else {
-        (void)printf("disconnected: %s, %llu request%s served", reason,
-                     (unsigned long long)requests, requests == 1 ? "" : "s");
+        (void)printf("disconnected: ");
+        plain_string(reason);
+        (void)printf(", %llu request%s served", (unsigned long long)requests,
+                     requests == 1 ? "" : "s");
     }
     end(o);
 }

@@ -26,8 +26,9 @@ PATIENCE = 30
 
 class Server:
     def __init__(self, *arguments, expect="ready", **popen):
-        self.process = subprocess.Popen([VQ, "serve", "blk", *arguments], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)
+        self.process = subprocess.Popen([VQ, "serve", "blk", *arguments],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        encoding="utf-8", **popen)
         self.pid = self.process.pid
         self.ready = self.line() if expect else ""
         assert self.ready.startswith(expect) or json.loads(self.ready)["event"] == "ready", self.ready
@@ -151,6 +152,20 @@ def as_json():
         fe.close()
         gone = json.loads(server.line())
         assert gone["event"] == "disconnected" and gone["requests"] == 1, gone
+        assert server.end()[0] == 0
+
+
+def odd_names():
+    """What a path holds is neither a second line nor the end of a string."""
+    pathlib.Path("a\nready: b\\\u0085.img").write_bytes(bytes(MIB))
+    disk = ["--blk-file", "a\nready: b\\\u0085.img", "--socket-path", b"s\x1b[2J\"\xe9\xed\xa0\x80\xc3\xa9"]
+    with Server(*disk) as server:
+        assert "from a\\x0aready: b\\\\\\xc2\\x85.img (" in server.ready, server.ready
+        assert server.ready.endswith("s\\x1b[2J\"\\xe9\\xed\\xa0\\x80\u00e9"), server.ready
+        assert server.end()[0] == 0
+    with Server(*disk, "--json") as server:
+        path = json.loads(server.ready)["socket_path"]
+        assert path == "s\x1b[2J\"\ufffd\ufffd\ufffd\ufffd\u00e9", path
         assert server.end()[0] == 0
 
 
@@ -469,6 +484,7 @@ CASES = [
                     "[VU-BE-PROG-04 VU-BE-PROG-09]"),
     (null_streams, "standard streams may be /dev/null [VU-BE-PROG-05]"),
     (as_json, "says the same in JSON"),
+    (odd_names, "names of any bytes leave a line a line, and JSON JSON"),
     (live_and_stale, "replaces a dead socket, and neither a living one nor a file"),
     (data_in_file, "what is written over one queue is read over another, and is in the file "
                    "[VU-BE-PROG-17 VU-BE-MQ-02 VU-BE-BASE-01]"),
