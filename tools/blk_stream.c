@@ -61,6 +61,22 @@ static bool aligned(const struct blk_disk *disk, const char *what, uint64_t byte
     return false;
 }
 
+/* What one request moves at most. */
+static uint32_t whole_blocks(const struct blk_disk *disk)
+{
+    return disk->options->chunk - disk->options->chunk % disk->driver.facts.block_size;
+}
+
+/* Is there room for a block at all? */
+static bool chunk_fits(const struct blk_disk *disk)
+{
+    if (whole_blocks(disk) != 0)
+        return true;
+    (void)fprintf(stderr, "vq blk: --chunk must hold a block of the disk, %u bytes\n",
+                  disk->driver.facts.block_size);
+    return false;
+}
+
 static bool write_out(const uint8_t *bytes, size_t count)
 {
     while (count != 0) {
@@ -85,11 +101,14 @@ static bool read_next(void *context, struct blk_job *job)
     struct range *r = context;
     if (r->next >= r->end)
         return false;
-    uint64_t begin = r->next & ~(uint64_t)(VQ_BLK_SECTOR_BYTES - 1);
-    uint64_t most = begin + r->disk->options->chunk;
+    /* Whole blocks, of which what was not asked for is left out; but the disk may end in a part. */
+    const uint32_t block = r->disk->driver.facts.block_size;
+    uint64_t begin = r->next - r->next % block;
+    uint64_t most = begin + whole_blocks(r->disk);
     uint64_t end = most < r->end ? most : r->end;
-    job->bytes =
-        (uint32_t)((end - begin + VQ_BLK_SECTOR_BYTES - 1) & ~(uint64_t)(VQ_BLK_SECTOR_BYTES - 1));
+    uint64_t left = disk_bytes(r->disk) - end;
+    uint64_t rest = (block - end % block) % block;
+    job->bytes = (uint32_t)(end - begin + (rest < left ? rest : left));
     job->request =
         (struct vq_blk_driver_request){.type = VQ_BLK_T_IN, .sector = begin >> VQ_BLK_SECTOR_SHIFT};
     job->sequence = r->sequence++;
@@ -134,7 +153,7 @@ static bool read_done(void *context, struct blk_job *job, enum vq_error error)
 int blk_read(struct blk_disk *disk)
 {
     struct range r;
-    if (!range_of(disk, &r))
+    if (!range_of(disk, &r) || !chunk_fits(disk))
         return VQ_EXIT_USAGE;
     if (isatty(STDOUT_FILENO)) {
         (void)fprintf(stderr, "vq blk read: standard output is a terminal; send it to a file\n");
@@ -176,7 +195,7 @@ static bool write_next(void *context, struct blk_job *job)
     struct range *r = context;
     uint32_t block = r->disk->driver.facts.block_size;
     uint64_t left = r->end - r->next;
-    uint32_t most = r->disk->options->chunk - r->disk->options->chunk % block;
+    uint32_t most = whole_blocks(r->disk);
     size_t wanted = left < most ? (size_t)left : most;
     size_t got = 0;
     /* A part of a block is the last there is. */
@@ -250,11 +269,8 @@ int blk_write(struct blk_disk *disk)
         (void)fprintf(stderr, "vq blk write: the disk is read-only\n");
         return VQ_EXIT_FAILED;
     }
-    if (disk->driver.facts.block_size > disk->options->chunk) {
-        (void)fprintf(stderr, "vq blk write: --chunk must hold a block of the disk, %u bytes\n",
-                      disk->driver.facts.block_size);
+    if (!chunk_fits(disk))
         return VQ_EXIT_USAGE;
-    }
     r.tail = malloc(disk->driver.facts.block_size);
     if (r.tail == NULL)
         return VQ_EXIT_FAILED;

@@ -73,6 +73,24 @@ writes_parts() {
     expect "the disk after parts of blocks were written" "$(sum_of disk)" "$(sum_of wanted)"
 }
 
+# A disk may refuse what is no whole block: such blocks are read in full.
+reads_parts() {
+    random_disk disk 4
+    server_start disk --logical-block-size 65536 || return
+    local part
+    for part in '0 1' '512 512' '65535 2' '70000 400000' '4128769 65535' '0 4194304'; do
+        blk read --offset "${part% *}" --length "${part#* }" --chunk 128k >part 2>read.log ||
+            { why="vq blk read of $part: status $?: $(tail -n 2 read.log)"; return 1; }
+        expect "$part" "$(sum_of part)" "$(tail -c "+$((${part% *} + 1))" disk | head -c "${part#* }" | sum_of /dev/stdin)" || return
+    done
+    if blk read --chunk 32k >part 2>read.log; then
+        why="a block was read in parts"
+        return 1
+    fi
+    grep -q "must hold a block of the disk, 65536" read.log || { why="not said what --chunk must be: $(cat read.log)"; return 1; }
+    server_stop
+}
+
 verifies() { # DISK SERVER-OPTION... [-- BLK-OPTION...]
     local disk=$1 options=()
     shift
@@ -154,9 +172,11 @@ test_case "vq blk verify against qemu-storage-daemon" with_daemon verifies disk
 test_case "vq blk verify against vq serve blk over a file" verifies disk
 test_case "vq blk verify against vq serve blk over memory" verifies memory:64M
 test_case "vq blk info, read, write, flush, discard against vq serve blk" all_verbs
+test_case "vq blk read begins and ends anywhere inside of a block" reads_parts
 test_case "vq blk write ends anywhere inside of a block" writes_parts
 if [ -z "${QUICK:-}" ]; then
     test_case "vq blk info, read, write, flush against qemu-storage-daemon" with_daemon all_verbs
+    test_case "vq blk read of parts of blocks, against qemu-storage-daemon" with_daemon reads_parts
     test_case "vq blk verify, blocks of 4096 bytes" verifies disk --logical-block-size 4096
     test_case "vq blk verify, ring of 4" verifies disk --queue-size 4 -- --queue-size 4
     test_case "vq blk verify, ring of 4, no indirect_desc" \
