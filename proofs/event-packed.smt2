@@ -19,11 +19,15 @@
 ; uint16_t: the difference of two of them wraps at most once.
 (define-fun sub16 ((a Int) (b Int)) Int (ite (< a b) (+ (- a b) 65536) (- a b)))
 
-; The code. vq_packed_line puts a position on the line on which `now` is its slot.
-(define-fun line ((slot Int) (wrap Bool)) Int
-  (ite (= wrap now-wrap) slot (sub16 slot size)))
+; The code. A position has the wrap counter in bit 15; vq_packed_distance counts the slots from
+; one to `now`, and what it adds for another wrap counter is 0 in sixteen bits for the longest ring.
+(define-fun position ((slot Int) (wrap Bool)) Int (ite wrap (+ slot 32768) slot))
+(define-fun add16 ((a Int) (b Int)) Int (ite (>= (+ a b) 65536) (- (+ a b) 65536) (+ a b)))
+(define-fun distance ((slot Int) (wrap Bool)) Int
+  (let ((d (sub16 (position now now-wrap) (position slot wrap))))
+    (ite (= wrap now-wrap) d (add16 d (ite (= size 32768) 0 (+ size 32768))))))
 (define-fun code () Bool
-  (< (sub16 (sub16 now (line event event-wrap)) 1) (sub16 now (line before before-wrap))))
+  (< (sub16 (distance event event-wrap) 1) (distance before before-wrap)))
 
 ; The meaning: two rounds of the ring are one circle of 2 * size places.
 (define-fun place ((slot Int) (wrap Bool)) Int (ite wrap slot (+ slot size)))

@@ -139,6 +139,25 @@ static void packed_modes(void)
     report("vq_packed_wanted in all modes", tried, wrong);
 }
 
+/* All flags against both wrap counters, of which the other bits of a position say nothing. */
+static void packed_available(void)
+{
+    static const uint16_t slots[] = {0, 1, 0x0080, 0x7fff};
+    uint64_t wrong = 0, tried = 0;
+
+    for (uint32_t flags = 0; flags < 0x10000; flags++)
+        for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
+            for (int wrap = 0; wrap < 2; wrap++, tried++) {
+                const uint16_t at = (uint16_t)(slots[i] | (wrap ? 0x8000 : 0));
+                const bool avail = flags & 0x0080, used = flags & 0x8000;
+                wrong += vq_packed_is_available((uint16_t)flags, at) !=
+                             (avail == wrap && used != wrap) ||
+                         vq_packed_is((uint16_t)flags, vq_packed_used_flags(at)) !=
+                             (avail == wrap && used == wrap);
+            }
+    report("vq_packed_is_available and vq_packed_used_flags", tried, wrong);
+}
+
 static void positions(void)
 {
     static const uint16_t sizes[] = {1, 2, 3, 5, 8, 255, 256, 257, 32767, 32768};
@@ -192,6 +211,7 @@ int main(void)
     packed_event();
     packed_event_long();
     packed_modes();
+    packed_available();
     positions();
     masks();
     return failures != 0;

@@ -67,28 +67,28 @@ struct vq_device_config {
 
 /* The fields are private; the struct is here so that callers can place it. */
 struct vq_device_queue {
+    uint32_t region_hint; /* moved by pop; here, where its address costs no instruction */
     /* Frozen at initialisation. */
+    uint16_t size;
+    uint8_t variant;
+    bool indirect;
+    bool event_idx;
+    bool platform;
+    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
+    uint8_t broken;
     void *descriptors;
     void *driver_area;
     void *device_area;
     const struct vq_memory *memory;
     uint16_t *in_flight;
     struct vq_device_order *order; /* NULL without IN_ORDER */
-    uint16_t size;
-    uint8_t variant;
-    bool indirect;
-    bool event_idx;
-    bool platform;
-    bool signal_always; /* after a start in mid-ring: one spurious signal loses nothing */
     /* Moved by pop. */
-    uint8_t broken;
-    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
     uint16_t next_available;
     uint16_t seen_available; /* available idx as last read: no need to read it sooner again */
-    uint32_t region_hint;
     /* Moved by push and publish. */
     uint16_t next_used;      /* where the next used element goes */
     uint16_t published_used; /* what the driver can see */
+    uint16_t signal_always;  /* not 0 after a start in mid-ring: a spurious signal loses nothing */
     uint16_t outstanding;    /* descriptors popped and not yet pushed (split: heads) */
     uint16_t order_first;    /* IN_ORDER: the oldest buffer in flight */
     uint16_t order_last;

@@ -249,30 +249,38 @@ VQ_ALWAYS_INLINE void vq_fetch(void *to, const void *from, size_t bytes)
 VQ_SUPPLIED void vq_platform_hook(void);
 #endif
 
+/* The barrier that reaches hardware behind a bus. */
+/*@ assigns \nothing; */
+VQ_ALWAYS_INLINE void vq_platform_barrier(void)
+{
+#if !defined(__FRAMAC__)
+#if defined(VQ_PLATFORM_HOOK)
+    vq_platform_hook();
+#endif
+#if defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+    __asm__ volatile("dmb sy" ::: "memory");
+#elif defined(__riscv)
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+#endif
+}
+
 /*
  * ORDER_PLATFORM: the other end is hardware behind a bus, and the order that holds
  * between processors may not reach it. Stands before a publication and after an
- * observation; nothing at all where the other end is software.
+ * observation; nothing at all where the other end is software, nor on a Cortex-M
+ * without instructions for acquire and release, where both are made of this barrier.
  */
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 {
-#if !defined(__FRAMAC__)
-    if (platform) {
-#if defined(VQ_PLATFORM_HOOK)
-        vq_platform_hook();
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && __ARM_ARCH < 8
+    platform = false;
 #endif
-#if defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
-        __asm__ volatile("dmb sy" ::: "memory");
-#elif defined(__riscv)
-        __asm__ volatile("fence iorw, iorw" ::: "memory");
-#else
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-    }
-#else
-    (void)platform;
-#endif
+    if (platform)
+        vq_platform_barrier();
 }
 
 /* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. With
@@ -288,7 +296,7 @@ VQ_ALWAYS_INLINE void vq_full_fence(bool platform)
 #endif
 #if !defined(__FRAMAC__)
     if (platform)
-        vq_platform_order(true);
+        vq_platform_barrier();
     else
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #else

@@ -37,14 +37,17 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
     q->in_flight = config->in_flight;
     q->order = in_order ? config->order : NULL;
     q->size = config->size;
-    q->variant = (uint8_t)variant;
-    q->indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC);
+    if (VQ_VARIANTS > 1) /* or nobody asks */
+        q->variant = (uint8_t)variant;
+    if (VQ_WITH_INDIRECT)
+        q->indirect = vq_feature(&config->features, VQ_F_INDIRECT_DESC);
     q->platform = vq_feature(&config->features, VQ_F_ORDER_PLATFORM);
     q->event_idx = vq_feature(&config->features, VQ_F_EVENT_IDX);
-    q->on_empty = VQ_WITH_ON_EMPTY && vq_wants_on_empty(&config->features);
+    if (VQ_WITH_ON_EMPTY)
+        q->on_empty = vq_wants_on_empty(&config->features);
     q->next_available = q->seen_available = config->next_available;
     q->next_used = q->published_used = config->next_used;
-    q->signal_always = q->next_available != fresh || q->next_used != fresh;
+    q->signal_always = (q->next_available ^ q->next_used) | (q->next_used ^ fresh);
     memset(q->in_flight, 0, 2u * (size_t)q->size);
     return VQ_OK;
 }
@@ -62,16 +65,21 @@ size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[
 
 enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used used[], size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint16_t id = used[i].id;
-        if (id >= q->size || q->in_flight[id] == 0)
+    for (; count != 0; count--, used++) {
+        const uint16_t id = used->id;
+        const uint16_t descriptors = id < q->size ? q->in_flight[id] : 0;
+
+        if (descriptors == 0)
             return VQ_ERR_RANGE;
         if (VQ_HAS_ORDER(q)) {
-            if (!vq_order_finish(q, &used[i]))
+            if (!vq_order_finish(q, used))
                 return VQ_ERR_RANGE;
         } else {
-            VQ_BY_VARIANT(q, put, &used[i], 1, q->in_flight[id]);
+            /* A copy, since the compiler cannot know that the next line does not change it. */
+            const struct vq_used one = {id, used->written};
+
             q->in_flight[id] = 0;
+            VQ_BY_VARIANT(q, put, &one, 1, descriptors);
         }
     }
     return VQ_OK;

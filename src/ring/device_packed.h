@@ -22,14 +22,16 @@ VQ_STEP bool vq_packed_look(const struct vq_device_queue *q, uint16_t at, struct
     d->bytes = t.bytes;
     d->flags = t.flags;
     d->next = t.id;
-    return vq_packed_is(t.flags, vq_packed_available_flags(at));
+    return vq_packed_is_available(t.flags, at);
 }
 
 VQ_STEP bool vq_packed_available(struct vq_device_queue *q)
 {
     struct vq_descriptor d;
 
-    return !q->broken && vq_packed_look(q, q->next_available, &d);
+    if (q->broken)
+        return false;
+    return vq_packed_look(q, q->next_available, &d);
 }
 
 /* PACKED-DEV-INDIR-01 to -03: consecutive entries, of whose flags only WRITE counts. */
@@ -70,12 +72,12 @@ VQ_BODY enum vq_broken vq_packed_walk(struct vq_device_queue *q, struct vq_buffe
         bool available = vq_packed_look(q, at, &d);
         enum vq_broken reason;
 
-        if (n == 0 && !available)
+        if (!available && n == 0)
             return VQ_NOT_BROKEN;
-        if (n == free_slots)
+        if (n >= free_slots)
             return n == 0 ? VQ_BROKEN_AVAILABLE_JUMP : VQ_BROKEN_CHAIN_LOOP;
         if (d.flags & VQ_DESC_INDIRECT) {
-            if (n != 0 || (d.flags & VQ_DESC_NEXT))
+            if (VQ_MAY_INDIRECT(q) && (n != 0 || (d.flags & VQ_DESC_NEXT)))
                 return VQ_BROKEN_INDIRECT_NEXT;
             reason = vq_packed_walk_table(q, d.address, d.bytes, &gather, buffer);
         } else {
@@ -127,10 +129,10 @@ VQ_BODY void vq_packed_put(struct vq_device_queue *q, const struct vq_used *used
                            uint16_t slots)
 {
     uint16_t at = q->next_used;
-    struct vq_packed_tail t = {
-        used->written, used->id,
-        (uint16_t)(vq_packed_used_flags(at) | (used->written ? VQ_DESC_WRITE : 0))};
+    struct vq_packed_tail t = {used->written, used->id, vq_packed_used_flags(at)};
 
+    if (t.bytes != 0)
+        t.flags |= VQ_DESC_WRITE;
     (void)buffers;
     vq_packed_store(vq_packed_slot(q->descriptors, at), t, &q->first, at == q->published_used);
     q->next_used = vq_packed_advance(at, slots, q->size);
@@ -154,7 +156,7 @@ VQ_BODY bool vq_packed_publish_used(struct vq_device_queue *q)
     /* Pairs with the fence of the driver between its wish and its last look at the ring. */
     vq_full_fence(q->platform);
     if (q->signal_always) {
-        q->signal_always = false;
+        q->signal_always = 0;
         return true;
     }
     return vq_packed_wanted(q->driver_area, q->event_idx, before, now, q->size);

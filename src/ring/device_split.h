@@ -207,7 +207,7 @@ VQ_BODY bool vq_split_publish_used(struct vq_device_queue *q, bool big)
     if (q->event_idx) {
         uint16_t event = vq_load16(vq_used_event(q->driver_area, q->size), big);
         bool always = q->signal_always;
-        q->signal_always = false;
+        q->signal_always = 0;
         return always || vq_event_passed(event, now, before);
     }
     return !(vq_load16(vq_ring_flags(q->driver_area), big) & VQ_AVAIL_NO_INTERRUPT);

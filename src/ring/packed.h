@@ -41,16 +41,22 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t s
     return (uint16_t)next;
 }
 
-/* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. */
-/*@ requires 1 <= size <= 32768 && position_ok(from, size) && position_ok(to, size);
+/* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. Of positions that
+ * the ring does not have, some number. */
+/*@ requires 1 <= size <= 32768;
   @ assigns \nothing;
-  @ ensures wrap_of(from) == wrap_of(to) && from <= to ==> \result == to - from;
-  @ ensures wrap_of(from) != wrap_of(to) && slot_of(to) <= slot_of(from) ==>
+  @ ensures position_ok(from, size) && position_ok(to, size) ==>
+  @         wrap_of(from) == wrap_of(to) && from <= to ==> \result == to - from;
+  @ ensures position_ok(from, size) && position_ok(to, size) ==>
+  @         wrap_of(from) != wrap_of(to) && slot_of(to) <= slot_of(from) ==>
   @         \result == slot_of(to) + size - slot_of(from); */
 VQ_ALWAYS_INLINE uint16_t vq_packed_distance(uint16_t from, uint16_t to, uint16_t size)
 {
-    uint32_t d = (uint32_t)(to & VQ_PACKED_SLOT) - (uint32_t)(from & VQ_PACKED_SLOT);
-    return (uint16_t)(((from ^ to) & VQ_PACKED_WRAP) ? d + size : d);
+    uint32_t d = (uint32_t)to - from;
+
+    if ((from ^ to) & VQ_PACKED_WRAP)
+        d += (uint32_t)VQ_PACKED_WRAP + size;
+    return (uint16_t)d;
 }
 
 /*@ assigns \nothing;
@@ -67,10 +73,18 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_available_flags(uint16_t at)
     return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL : VQ_PACKED_USED;
 }
 
+/* The same question without a comparison, which is shorter: USED, in the sign, is neither the wrap
+ * counter nor AVAIL. */
+/*@ assigns \nothing; */
+VQ_ALWAYS_INLINE bool vq_packed_is_available(uint16_t flags, uint16_t at)
+{
+    return (int16_t)((flags ^ at) & (flags ^ (uint32_t)flags << 8)) < 0;
+}
+
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_packed_used_flags(uint16_t at)
 {
-    return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL | VQ_PACKED_USED : 0;
+    return (uint16_t)((at >> 15) * (VQ_PACKED_AVAIL | VQ_PACKED_USED));
 }
 
 /*@ assigns \nothing; */
@@ -147,20 +161,10 @@ VQ_ALWAYS_INLINE void vq_packed_publish(uint8_t *slot, struct vq_packed_tail t)
   @ assigns ((uint8_t *)area)[0 .. 3]; */
 VQ_ALWAYS_INLINE void vq_packed_wish(void *area, bool wanted, bool event_idx, uint16_t at)
 {
-    uint32_t mode = !wanted     ? (uint32_t)VQ_EVENT_DISABLE
-                    : event_idx ? (uint32_t)VQ_EVENT_DESCRIPTOR
-                                : (uint32_t)VQ_EVENT_ENABLE;
-    vq_store32(area, (mode == VQ_EVENT_DESCRIPTOR ? at : 0) | mode << 16, false);
-}
-
-/* Where a position lies on one line of numbers on which `now` is its slot: another wrap is a
- * round before. */
-/*@ assigns \nothing; */
-VQ_ALWAYS_INLINE uint16_t vq_packed_line(uint16_t at, uint16_t now, uint16_t size)
-{
-    uint32_t slot = at & VQ_PACKED_SLOT;
-
-    return (uint16_t)(((at ^ now) & VQ_PACKED_WRAP) ? slot - size : slot);
+    uint32_t wish = !wanted     ? (uint32_t)VQ_EVENT_DISABLE << 16
+                    : event_idx ? (uint32_t)VQ_EVENT_DESCRIPTOR << 16 | at
+                                : (uint32_t)VQ_EVENT_ENABLE << 16;
+    vq_store32(area, wish, false);
 }
 
 /*
@@ -180,8 +184,9 @@ VQ_ALWAYS_INLINE bool vq_packed_wanted(const void *area, bool event_idx, uint16_
         return false;
     if (mode != VQ_EVENT_DESCRIPTOR || !event_idx)
         return true;
-    return vq_event_passed(vq_packed_line((uint16_t)wish, now, size), now & VQ_PACKED_SLOT,
-                           vq_packed_line(before, now, size));
+    /* No further back than where the step began; at `now` itself it is not yet passed. */
+    return (uint16_t)(vq_packed_distance((uint16_t)wish, now, size) - 1) <
+           vq_packed_distance(before, now, size);
 }
 
 #endif

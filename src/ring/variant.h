@@ -56,10 +56,11 @@ static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
     return VQ_WITH_SPLIT ? VQ_VARIANT_SPLIT : VQ_VARIANT_NONE;
 }
 
-/* The bit means this to legacy devices only. */
+/* The bit means this to legacy devices only, which have no packed rings. */
 static inline bool vq_wants_on_empty(const struct vq_features *features)
 {
-    return vq_feature(features, VQ_F_NOTIFY_ON_EMPTY) && !vq_feature(features, VQ_F_VERSION_1);
+    return vq_feature(features, VQ_F_NOTIFY_ON_EMPTY) && !vq_feature(features, VQ_F_VERSION_1) &&
+           !vq_feature(features, VQ_F_RING_PACKED);
 }
 
 /* Does this build obey all of these? */
@@ -74,6 +75,8 @@ static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
 {
     return variant == VQ_VARIANT_PACKED ? vq_packed_size_valid(size) : vq_split_size_valid(size);
 }
+
+#define VQ_VARIANTS (VQ_WITH_SPLIT + VQ_WITH_BIG + VQ_WITH_PACKED)
 
 /* Constants where a build left the feature out. */
 #define VQ_HAS_ORDER(q)    (VQ_WITH_IN_ORDER && (q)->order)

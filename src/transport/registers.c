@@ -24,14 +24,14 @@ uint32_t vq_registers_read(const struct vq_registers *r, uint32_t offset, unsign
         else
             value = vq_swap32(*(const volatile uint32_t *)(const volatile void *)at, false);
     }
-    vq_platform_order(true);
+    vq_platform_barrier();
     return value;
 }
 
 void vq_registers_write(const struct vq_registers *r, uint32_t offset, unsigned bytes,
                         uint32_t value)
 {
-    vq_platform_order(true);
+    vq_platform_barrier();
     if (r->bus != NULL) {
         r->bus->write(r->context, r->start + offset, bytes, value);
         return;

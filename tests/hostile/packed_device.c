@@ -244,6 +244,15 @@ static void indirect_where_it_may_not_be(void **state)
         pair_offer_slot(&p, PAIR_DATA, 16, 0, PAIR_INDIRECT);
         refused(&p, VQ_BROKEN_INDIRECT_REFUSED);
     }
+    FOR_EACH_RING(p)
+    {
+        begin(&p);
+        p.device.indirect = false;
+        pair_offer_slot(&p, PAIR_DATA, 16, 0, PAIR_NEXT);
+        pair_offer_slot(&p, PAIR_DATA, 16, 0, PAIR_INDIRECT | PAIR_NEXT);
+        offer(&p, 0);
+        refused(&p, VQ_BROKEN_INDIRECT_REFUSED);
+    }
 }
 
 struct range {
