@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
     const char *name;
@@ -18,13 +17,6 @@ static const struct {
     {"ring", bench_ring, "a buffer's way through a virtqueue and back"},
     {"blk", bench_blk, "requests of a disk, in this process or behind a vhost-user socket"},
 };
-
-uint64_t bench_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Asked once, before anything is pinned: threads inherit what their maker may use. */
 static const cpu_set_t *usable(void)

@@ -5,11 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vhost_user/clock.h"
+
 int bench_ring(int argc, char **argv);
 int bench_blk(int argc, char **argv);
-
-/* Nanoseconds of a clock that only goes forward. */
-uint64_t bench_now(void);
 
 /* Puts the calling thread on the `index`-th of the processors it may use; false without one. */
 bool bench_pin(unsigned index);

@@ -282,9 +282,9 @@ static int measure(const struct options *o)
     bool good = open_disk(&b);
 
     if (good) {
-        start = bench_now();
+        start = vq_clock_ns();
         good = run(&b, &failed);
-        start = bench_now() - start;
+        start = vq_clock_ns() - start;
         if (good)
             report(&b, start, failed);
     }

@@ -103,7 +103,7 @@ static void driver_thread(struct ring_bench *b)
 uint64_t ring_together(struct ring_bench *b)
 {
     pthread_t thread;
-    uint64_t start = bench_now();
+    uint64_t start = vq_clock_ns();
 
     if (pthread_create(&thread, NULL, device_thread, b) != 0) {
         fputs("vq bench ring: cannot start a thread\n", stderr);
@@ -114,5 +114,5 @@ uint64_t ring_together(struct ring_bench *b)
     if (b->failed)
         vq_device_break(&b->device, VQ_BROKEN_BY_OWNER);
     (void)pthread_join(thread, NULL);
-    return bench_now() - start;
+    return vq_clock_ns() - start;
 }

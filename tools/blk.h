@@ -15,6 +15,7 @@
 #include <vq/feature_name.h>
 #include <vq/vhost_user_frontend.h>
 
+#include "vhost_user/clock.h"
 #include "vq.h"
 
 struct blk_options {
@@ -109,7 +110,6 @@ struct blk_progress {
 void blk_progress_begin(struct blk_progress *progress, const char *what, uint64_t total);
 void blk_progress_show(struct blk_progress *progress, uint64_t bytes);
 void blk_progress_end(struct blk_progress *progress);
-uint64_t blk_now(void);
 
 /* "1.5 GiB"; `text` has room for 32. */
 const char *blk_size_text(uint64_t bytes, char *text);

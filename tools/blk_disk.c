@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "blk.h"
 
@@ -16,13 +15,6 @@ volatile sig_atomic_t blk_interrupted;
 
 /* A wait never lasts longer, so that a signal between look and sleep is seen. */
 #define NAP_MS 500
-
-uint64_t blk_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void blk_complain(const struct blk_disk *disk, const char *doing, enum vq_error error)
 {
@@ -280,7 +272,7 @@ static enum vq_error rest(struct run *r)
 {
     enum vq_error error = nap(r->disk);
     if (error == VQ_OK || error == VQ_ERR_TIMEOUT) {
-        uint64_t silent_ms = (blk_now() - r->last_answer) / 1000000u;
+        uint64_t silent_ms = (vq_clock_ns() - r->last_answer) / 1000000u;
         if (silent_ms < (uint64_t)r->disk->options->timeout_ms)
             return VQ_OK;
         (void)fprintf(stderr,
@@ -296,7 +288,7 @@ static enum vq_error rest(struct run *r)
 bool blk_run(struct blk_disk *disk, const struct blk_work *work)
 {
     struct run r = {.disk = disk, .work = work, .more = true, .ok = true};
-    r.last_answer = blk_now();
+    r.last_answer = vq_clock_ns();
     for (;;) {
         enum vq_error error = feed(&r);
         if (error != VQ_OK) {
@@ -304,7 +296,7 @@ bool blk_run(struct blk_disk *disk, const struct blk_work *work)
             return false;
         }
         if (reap(&r) != 0) {
-            r.last_answer = blk_now();
+            r.last_answer = vq_clock_ns();
             continue;
         }
         if (disk->in_flight == 0 && (!r.more || blk_interrupted))

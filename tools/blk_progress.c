@@ -23,14 +23,14 @@ const char *blk_size_text(uint64_t bytes, char *text)
 void blk_progress_begin(struct blk_progress *p, const char *what, uint64_t total)
 {
     *p = (struct blk_progress){
-        .what = what, .total = total, .begin = blk_now(), .on = isatty(STDERR_FILENO) != 0};
+        .what = what, .total = total, .begin = vq_clock_ns(), .on = isatty(STDERR_FILENO) != 0};
 }
 
 void blk_progress_show(struct blk_progress *p, uint64_t bytes)
 {
     if (!p->on)
         return;
-    uint64_t now = blk_now();
+    uint64_t now = vq_clock_ns();
     if (now - p->shown < PERIOD && bytes != p->total)
         return;
     p->shown = now;

@@ -287,9 +287,9 @@ int blk_verify(struct blk_disk *disk)
     struct verify v;
     int status = VQ_EXIT_USAGE;
     if (prepare(&v, disk)) {
-        uint64_t begin = blk_now();
+        uint64_t begin = vq_clock_ns();
         bool ok = run(&v);
-        report(&v, (double)(blk_now() - begin) / 1e9, ok);
+        report(&v, (double)(vq_clock_ns() - begin) / 1e9, ok);
         status = ok ? VQ_EXIT_OK : VQ_EXIT_FAILED;
     }
     free(v.written);

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <vq/blk_device.h>
@@ -25,6 +24,7 @@
 #include "host/vhost_host.h"
 #include "serve_options.h"
 #include "serve_report.h"
+#include "vhost_user/clock.h"
 #include "vq.h"
 
 #define SEGMENTS 126u /* data segments of a request, as drivers are used to */
@@ -44,7 +44,7 @@ struct server {
     void *device_memory;
     struct vq_vhost_host *host;
     struct vq_listener listener;
-    uint64_t accept_at_ms; /* not before; 0: at any time */
+    int64_t accept_at_ms; /* not before; 0: at any time */
     bool cannot_accept_told;
     sigset_t ending;
     int signals; /* a descriptor for those */
@@ -259,14 +259,6 @@ static void begin_session(struct server *s, int socket)
     s->reported_features = 0;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
-}
-
 static void accept_front_end(struct server *s)
 {
     int socket = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -280,7 +272,7 @@ static void accept_front_end(struct server *s)
         if (!s->cannot_accept_told)
             (void)failed("cannot accept a front end", strerror(errno));
         s->cannot_accept_told = true;
-        s->accept_at_ms = now_ms() + ACCEPT_PAUSE_MS;
+        s->accept_at_ms = vq_clock_ms() + ACCEPT_PAUSE_MS;
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         (void)failed("cannot accept front ends any more", strerror(errno));
         s->status = VQ_EXIT_FAILED;
@@ -357,7 +349,7 @@ static void serve(struct server *s)
         s->listener.fd = -1;
     }
     while (!s->stop) {
-        const uint64_t now = s->accept_at_ms ? now_ms() : 0;
+        const int64_t now = s->accept_at_ms ? vq_clock_ms() : 0;
         const bool pause = now < s->accept_at_ms;
         /* While one is served the next waits in the backlog. */
         struct pollfd fds[2] = {

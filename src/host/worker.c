@@ -10,17 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <vhost_user/clock.h>
+
 #include "worker_internal.h"
 
 #define SPIN_NS        5000u    /* how long a poll keeps the processor to itself */
 #define LONGEST_NAP_NS 1000000u /* bounds the delay that a ring without kicks sees */
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void relax(void)
 {
@@ -224,7 +219,7 @@ void *vq_worker_serve(void *argument)
             w->nap_ns = VQ_WORKER_FIRST_NAP_NS;
             continue;
         }
-        uint64_t now = now_ns();
+        uint64_t now = vq_clock_ns();
         if (idle_since == 0)
             idle_since = now;
         if (now - idle_since < w->window.now_ns) {
@@ -242,7 +237,7 @@ void *vq_worker_serve(void *argument)
         bool woken = sleep_on_descriptors(w);
         disarm_rings(w);
         if (woken)
-            vq_poll_window_slept(&w->window, now_ns() - idle_since);
+            vq_poll_window_slept(&w->window, vq_clock_ns() - idle_since);
         idle_since = 0;
     }
     return NULL;

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <vhost_user/clock.h>
+
 #include "worker_internal.h"
 
 #define NUDGE_MS     20
@@ -33,14 +35,9 @@ static void nudged(int number)
     (void)number;
 }
 
-static uint64_t milliseconds(const struct timespec *t)
-{
-    return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_nsec / 1000000;
-}
-
 /* Tells of a wait that takes long; says when to tell again. */
-static uint64_t tell_of_wait(struct vq_worker *w, struct vq_worker_message *m, uint64_t since,
-                             uint64_t now)
+static int64_t tell_of_wait(struct vq_worker *w, struct vq_worker_message *m, int64_t since,
+                            int64_t now)
 {
     const struct vq_workers_config *c = &w->owner->config;
     const int in_flight = atomic_load_explicit(&m->in_flight, memory_order_relaxed);
@@ -60,7 +57,8 @@ static uint64_t tell_of_wait(struct vq_worker *w, struct vq_worker_message *m, u
 static enum vq_error send_message(struct vq_worker *w, struct vq_worker_message *m)
 {
     const uint64_t one = 1;
-    uint64_t since = 0, tell = 0;
+    const int64_t since = vq_clock_ms();
+    int64_t tell = since + w->owner->config.slow_ms;
 
     atomic_init(&m->in_flight, VQ_WORKER_NOT_YET);
     pthread_mutex_lock(&w->lock);
@@ -71,17 +69,14 @@ static enum vq_error send_message(struct vq_worker *w, struct vq_worker_message 
     }
     while (w->message) {
         struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        uint64_t now = milliseconds(&until);
-        if (since == 0) {
-            since = now;
-            tell = now + w->owner->config.slow_ms;
-        } else if (now >= tell) {
+        const int64_t now = vq_clock_ms();
+        if (now >= tell) {
             pthread_mutex_unlock(&w->lock);
             tell = tell_of_wait(w, m, since, now);
             pthread_mutex_lock(&w->lock);
             continue;
         }
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += NUDGE_MS * 1000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_nsec -= 1000000000;

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
+#include "clock.h"
 
 #define HEADER sizeof(struct vq_vhost_header)
 
@@ -134,14 +134,6 @@ enum vq_vhost_io vq_vhost_receive(int socket, struct vq_vhost_receiver *receiver
     return VQ_VHOST_IO_DONE;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits for `events` until `deadline` (negative: for ever). */
 static enum vq_vhost_io wait_for(int socket, short events, int64_t deadline)
 {
@@ -149,7 +141,7 @@ static enum vq_vhost_io wait_for(int socket, short events, int64_t deadline)
         struct pollfd p = {.fd = socket, .events = events};
         int64_t left = -1;
         if (deadline >= 0) {
-            left = deadline - now_ms();
+            left = deadline - vq_clock_ms();
             if (left < 0)
                 left = 0;
         }
@@ -165,7 +157,7 @@ static enum vq_vhost_io wait_for(int socket, short events, int64_t deadline)
 
 static int64_t deadline_of(int timeout_ms)
 {
-    return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    return timeout_ms < 0 ? -1 : vq_clock_ms() + timeout_ms;
 }
 
 enum vq_vhost_io vq_vhost_receive_wait(int socket, struct vq_vhost_receiver *receiver,

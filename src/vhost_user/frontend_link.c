@@ -12,8 +12,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum vq_error vq_vhost_link_init(struct vq_vhost_link *link, int socket, int timeout_ms)
 {
@@ -54,13 +55,6 @@ static enum vq_error break_at(struct vq_vhost_link *link, uint32_t request, cons
     (void)snprintf(link->words, sizeof link->words, "%s: %s", info != NULL ? info->name : "?",
                    what);
     return vq_vhost_link_break(link, link->words);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Does what a request of the back end says; 0 or the failure that is answered. */
@@ -158,7 +152,7 @@ static enum vq_error send_locked(struct vq_vhost_link *link, const struct vq_vho
 /* Waits for one whole message on the main socket, and serves the back end's channel meanwhile. */
 static enum vq_error receive_locked(struct vq_vhost_link *link, uint32_t request)
 {
-    int64_t end = now_ms() + link->timeout_ms;
+    int64_t end = vq_clock_ms() + link->timeout_ms;
     bool channel = link->backend >= 0 && !atomic_load(&link->channel_over);
     for (;;) {
         switch (vq_vhost_receive(link->socket, &link->replies)) {
@@ -173,7 +167,7 @@ static enum vq_error receive_locked(struct vq_vhost_link *link, uint32_t request
                             link->replies.reason != NULL ? link->replies.reason
                                                          : "the connection failed");
         }
-        int64_t left = end - now_ms();
+        int64_t left = end - vq_clock_ms();
         if (left <= 0) {
             (void)break_at(link, request, "the back end does not answer");
             return VQ_ERR_TIMEOUT;
