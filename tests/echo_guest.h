@@ -101,4 +101,31 @@ static inline bool guest_got(struct echo_guest *g)
     return true;
 }
 
+/* A queue that runs, and what nothing that a driver writes may change of it. */
+struct guest_frozen {
+    struct vq_device_config started;
+    struct vq_model_queue queue;
+};
+
+/* Features with which this is to be tried. */
+static const uint64_t guest_frozen_features[] = {
+    MODERN,
+    MODERN | BIT(VQ_F_RING_PACKED),
+    MODERN | BIT(VQ_F_IN_ORDER) | BIT(VQ_F_RING_PACKED),
+};
+
+/* Compared byte by byte later, gaps between members included. */
+static inline void guest_freeze(const struct echo_guest *g, struct guest_frozen *f)
+{
+    memcpy(&f->started, &g->echo.started[0], sizeof f->started);
+    memcpy(&f->queue, &g->queues[0], sizeof f->queue);
+}
+
+static inline void guest_still_frozen(const struct echo_guest *g, const struct guest_frozen *f)
+{
+    assert_memory_equal(f->queue.address, g->queues[0].address, sizeof f->queue.address);
+    assert_int_equal(f->queue.size, g->queues[0].size);
+    assert_memory_equal(&f->started, &g->echo.started[0], sizeof f->started);
+}
+
 #endif

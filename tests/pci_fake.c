@@ -429,19 +429,6 @@ enum vq_error fake_open(struct fake *f, enum vq_pci_interface interface, uint16_
 
 void fake_start(struct fake *f, enum vq_pci_interface interface, uint16_t vectors)
 {
-    static const struct vq_features all = {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
-    struct vq_plan plan = {.wanted = all, .patience = 100};
     assert_int_equal(fake_open(f, interface, vectors), VQ_OK);
-    assert_int_equal(vq_transport_init_device(f->t, &plan, NULL), VQ_OK);
-    f->log.count = 0;
-}
-
-struct vq_place fake_place(enum vq_format format, uint32_t size)
-{
-    struct vq_place place = {.address = {UINT64_C(0x123450000), 0x8000, 0x9004}};
-    assert_int_equal(vq_layout_init(&place.layout, format, size, 0), VQ_OK);
-    if (format == VQ_FORMAT_LEGACY)
-        for (unsigned i = 0; i < VQ_PARTS; i++)
-            place.address[i] = UINT64_C(0x123450000) + place.layout.part[i].offset;
-    return place;
+    driver_handshake(f->t, &f->log);
 }

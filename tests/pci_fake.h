@@ -8,7 +8,7 @@
 #ifndef VQ_PCI_FAKE_H
 #define VQ_PCI_FAKE_H
 
-#include "register_log.h"
+#include "driver_rig.h"
 
 #include <vq/pci_driver.h>
 
@@ -61,6 +61,5 @@ struct vq_pci_driver_config fake_config(struct fake *f);
 enum vq_error fake_open(struct fake *f, enum vq_pci_interface interface, uint16_t vectors);
 /* The same, and through the handshake with all features, then with a clean log. */
 void fake_start(struct fake *f, enum vq_pci_interface interface, uint16_t vectors);
-struct vq_place fake_place(enum vq_format format, uint32_t size);
 
 #endif

@@ -3,7 +3,7 @@
  * access, its width and its order. The device is honest but for what a case says.
  */
 
-#include "register_log.h"
+#include "driver_rig.h"
 
 #include <vq/mmio_driver.h>
 #include <vq/status.h>
@@ -232,25 +232,11 @@ static void open_driver(void)
     w.t = &w.driver.transport;
 }
 
-/* Through the handshake, with nothing set up, then with a clean log. */
 static void start(uint32_t version, uint64_t features)
 {
-    static const struct vq_features all = {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
-    struct vq_plan plan = {.wanted = all, .patience = 100};
     set_up(version, features);
     open_driver();
-    assert_int_equal(vq_transport_init_device(w.t, &plan, NULL), VQ_OK);
-    w.log.count = 0;
-}
-
-static struct vq_place place_of(enum vq_format format, uint32_t size)
-{
-    struct vq_place place = {.address = {UINT64_C(0x123450000), 0x8000, 0x9004}};
-    assert_int_equal(vq_layout_init(&place.layout, format, size, 0), VQ_OK);
-    if (format == VQ_FORMAT_LEGACY)
-        for (unsigned i = 0; i < VQ_PARTS; i++)
-            place.address[i] = UINT64_C(0x123450000) + place.layout.part[i].offset;
-    return place;
+    driver_handshake(w.t, &w.log);
 }
 
 /* --- what is there ------------------------------------------------------------------- */
@@ -355,7 +341,7 @@ static enum vq_error set_up_queue(void *context, struct vq_transport *t)
 
 static void shakes_hands(void **state)
 {
-    struct vq_place place = place_of(VQ_FORMAT_SPLIT, 4);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 4);
     struct vq_plan plan = {
         .wanted = vq_features_from64(BIT(VQ_F_VERSION_1) | BIT(VQ_F_EVENT_IDX) | 3),
         .setup = set_up_queue,
@@ -446,7 +432,7 @@ static void needs_version_1(void **state)
 
 static void gives_up(void **state)
 {
-    struct vq_place place = place_of(VQ_FORMAT_SPLIT, 4);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 4);
     struct vq_plan plan = {.wanted = vq_features_from64(MODERN),
                            .patience = 10,
                            .setup = set_up_queue,
@@ -490,7 +476,7 @@ static void wide_features(void **state)
 
 static void refuses_queue(void **state)
 {
-    struct vq_place place = place_of(VQ_FORMAT_SPLIT, 512);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 512);
     struct vq_constraints constraints;
     (void)state;
     start(2, MODERN);
@@ -498,7 +484,7 @@ static void refuses_queue(void **state)
     assert_int_equal(log_count(&w.log, 'w', VQ_MMIO_QUEUE_SIZE, VQ_MMIO_QUEUE_SIZE), 0);
     place.layout.size = 0;
     assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_SIZE);
-    place = place_of(VQ_FORMAT_SPLIT, 8);
+    place = driver_place(VQ_FORMAT_SPLIT, 8);
     assert_int_equal(vq_transport_queue_enable(w.t, 2, &place), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_queue_constraints(w.t, 2, &constraints), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_queue_constraints(w.t, 0xffff, &constraints), VQ_ERR_RANGE);
@@ -519,7 +505,8 @@ static void refuses_queue(void **state)
 
 static void resets_queue(void **state)
 {
-    struct vq_place place = place_of(VQ_FORMAT_SPLIT, 8), other = place_of(VQ_FORMAT_SPLIT, 2);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8),
+                    other = driver_place(VQ_FORMAT_SPLIT, 2);
     unsigned at;
     (void)state;
     start(2, MODERN);
@@ -551,7 +538,7 @@ static void stops_queue(void **state)
         {'w', 4, VQ_MMIO_QUEUE_READY, 0},
         {'r', 4, VQ_MMIO_QUEUE_READY, 0},
     };
-    struct vq_place place = place_of(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     start(2, MODERN);
     assert_int_equal(vq_transport_queue_enable(w.t, 1, &place), VQ_OK);
@@ -627,10 +614,7 @@ static void sleeps(void **state)
 static void reads_config(void **state)
 {
     uint8_t bytes[32];
-    static const struct {
-        uint32_t offset, count;
-        unsigned width, accesses;
-    } cases[] = {
+    static const struct driver_field fields[] = {
         {0, 1, 1, 1}, {3, 1, 1, 1}, {2, 2, 2, 1},   {3, 2, 1, 2},   {4, 4, 4, 1},
         {6, 4, 1, 4}, {8, 8, 4, 2}, {4, 8, 4, 2},   {0, 6, 1, 6},   {0, 12, 1, 12},
         {2, 8, 1, 8}, {0, 3, 1, 3}, {252, 4, 4, 1}, {255, 1, 1, 1},
@@ -639,24 +623,8 @@ static void reads_config(void **state)
     start(2, MODERN);
     for (unsigned i = 0; i < CONFIG_BYTES; i++)
         w.config[i] = (uint8_t)(i * 7 + 1);
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        w.log.count = 0;
-        assert_int_equal(vq_transport_read_config(w.t, cases[i].offset, bytes, cases[i].count),
-                         VQ_OK);
-        assert_memory_equal(bytes, w.config + cases[i].offset, cases[i].count);
-        assert_int_equal(w.log.count, cases[i].accesses + 2); /* between two generations */
-        for (unsigned k = 1; k <= cases[i].accesses; k++)
-            assert_int_equal(w.log.list[k].bytes, cases[i].width);
-
-        memset(bytes, 0x5a, sizeof(bytes));
-        w.log.count = 0;
-        assert_int_equal(vq_transport_write_config(w.t, cases[i].offset, bytes, cases[i].count),
-                         VQ_OK);
-        assert_memory_equal(bytes, w.config + cases[i].offset, cases[i].count);
-        assert_int_equal(w.log.count, cases[i].accesses);
-        for (unsigned k = 0; k < cases[i].accesses; k++)
-            assert_int_equal(w.log.list[k].bytes, cases[i].width);
-    }
+    for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        driver_config_field(w.t, &w.log, w.config, VQ_MMIO_CONFIG_GENERATION, &fields[i]);
     w.log.count = 0;
     assert_int_equal(vq_transport_read_config(w.t, 253, bytes, 4), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_write_config(w.t, 256, bytes, 1), VQ_ERR_RANGE);
@@ -723,25 +691,13 @@ static void through_a_pointer(void **state)
 /* --- version 1 ----------------------------------------------------------------------- */
 
 #if VQ_WITH_LEGACY
-static enum vq_error set_up_legacy(void *context, struct vq_transport *t)
-{
-    struct vq_place *place = context;
-    struct vq_fragment fragment = {0x40001000, 0x8000};
-    struct vq_constraints constraints;
-    assert_int_equal(vq_transport_queue_constraints(t, 0, &constraints), VQ_OK);
-    assert_int_equal(constraints.format, VQ_FORMAT_LEGACY);
-    assert_int_equal(constraints.size_max, SIZE_MAX_HERE);
-    assert_int_equal(vq_place_find(&constraints, 16, &fragment, 1, place, NULL), VQ_OK);
-    return vq_transport_queue_enable(t, 0, place);
-}
-
 static void legacy_handshake(void **state)
 {
-    struct vq_place place;
+    struct driver_legacy_queue q;
     struct vq_plan plan = {
         .wanted = vq_features_from64(MODERN | BIT(VQ_F_ANY_LAYOUT) | 3),
-        .setup = set_up_legacy,
-        .context = &place,
+        .setup = driver_legacy_setup,
+        .context = &q,
     };
     static const struct access expected[] = {
         {'w', 4, VQ_MMIO_STATUS, 0},
@@ -772,9 +728,10 @@ static void legacy_handshake(void **state)
     w.log.count = 0;
     assert_int_equal(vq_transport_init_device(w.t, &plan, NULL), VQ_OK);
     assert_true(log_is(&w.log, 0, expected, sizeof(expected) / sizeof(expected[0])));
+    assert_int_equal(q.constraints.size_max, SIZE_MAX_HERE);
     /* Descriptors, available ring, and the used ring at the next 4096. */
-    assert_int_equal(place.address[VQ_DRIVER_AREA], 0x40001000 + 16 * 16);
-    assert_int_equal(place.address[VQ_DEVICE_AREA], 0x40002000);
+    assert_int_equal(q.place.address[VQ_DRIVER_AREA], 0x40001000 + 16 * 16);
+    assert_int_equal(q.place.address[VQ_DEVICE_AREA], 0x40002000);
 }
 
 static void legacy_small_pages(void **state)
@@ -802,15 +759,10 @@ static void legacy_small_pages(void **state)
 
 static void legacy_refuses(void **state)
 {
-    struct vq_place place = place_of(VQ_FORMAT_LEGACY, 16);
+    struct vq_place place = driver_place(VQ_FORMAT_LEGACY, 16);
     (void)state;
     start(1, 0);
-    place.address[VQ_DESCRIPTOR_AREA] = 0x40000800; /* in the middle of a page */
-    assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_ALIGN);
-    place.address[VQ_DESCRIPTOR_AREA] = 0; /* page 0 */
-    assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_ALIGN);
-    place.address[VQ_DESCRIPTOR_AREA] = BIT(44); /* page 2^32 */
-    assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_ALIGN);
+    driver_refuses_pages(w.t, 16);
     place.address[VQ_DESCRIPTOR_AREA] = BIT(44) - 4096;
     place.layout.size = 512;
     assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_SIZE);
@@ -824,7 +776,7 @@ static void legacy_refuses(void **state)
     assert_int_equal(vq_transport_queue_enable(w.t, 0, &place), VQ_ERR_STATE);
     assert_int_equal(log_count(&w.log, 'r', VQ_MMIO_QUEUE_SIZE_MAX, VQ_MMIO_QUEUE_SIZE_MAX), 0);
 
-    place = place_of(VQ_FORMAT_SPLIT, 16);
+    place = driver_place(VQ_FORMAT_SPLIT, 16);
     assert_int_equal(vq_transport_queue_enable(w.t, 1, &place), VQ_ERR_INVALID);
     assert_int_equal(vq_transport_queue_reset(w.t, 0), VQ_ERR_UNSUPPORTED);
 }
@@ -836,7 +788,7 @@ static void legacy_stops(void **state)
         {'w', 4, VQ_MMIO_QUEUE_PFN, 0},
         {'r', 4, VQ_MMIO_QUEUE_PFN, 0},
     };
-    struct vq_place place = place_of(VQ_FORMAT_LEGACY, 16);
+    struct vq_place place = driver_place(VQ_FORMAT_LEGACY, 16);
     struct vq_mmio_shared_memory region;
     (void)state;
     start(1, 0);

@@ -219,7 +219,7 @@ static enum vq_error set_up_queue(void *context, struct vq_transport *t)
 
 static void shakes_hands(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 4);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 4);
     struct vq_plan plan = {
         .wanted = vq_features_from64(FAKE_BIT(VQ_F_VERSION_1) | FAKE_BIT(VQ_F_EVENT_IDX) | 3),
         .setup = set_up_queue,
@@ -334,7 +334,7 @@ static void no_administration(void **state)
 
 static void refuses_queue(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 512);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 512);
     struct vq_constraints constraints;
     (void)state;
     modern(4, FAKE_MODERN);
@@ -347,7 +347,7 @@ static void refuses_queue(void **state)
     place.layout.size = 48;
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_SIZE);
     assert_int_equal(log_count(&f.log, 'w', COMMON(QUEUE_SIZE), COMMON(QUEUE_DEVICE) + 4), 0);
-    place = fake_place(VQ_FORMAT_SPLIT, 8);
+    place = driver_place(VQ_FORMAT_SPLIT, 8);
     assert_int_equal(vq_transport_queue_enable(f.t, 2, &place), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_queue_enable(f.t, FAKE_QUEUES, &place), VQ_ERR_RANGE);
     assert_int_equal(vq_transport_queue_constraints(f.t, 3, &constraints), VQ_OK);
@@ -373,7 +373,7 @@ static void packed_size(void **state)
     (void)state;
     modern(4, FAKE_MODERN | FAKE_BIT(VQ_F_RING_PACKED));
     fake_start(&f, VQ_PCI_PREFER_MODERN, 0);
-    place = fake_place(VQ_FORMAT_PACKED, 7);
+    place = driver_place(VQ_FORMAT_PACKED, 7);
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_OK);
     assert_int_equal(f.queue[0].size, 7);
     place.layout.size = 0;
@@ -383,7 +383,8 @@ static void packed_size(void **state)
 
 static void resets_queue(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8), other = fake_place(VQ_FORMAT_SPLIT, 2);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8),
+                    other = driver_place(VQ_FORMAT_SPLIT, 2);
     unsigned at;
     (void)state;
     modern(4, FAKE_MODERN);
@@ -423,7 +424,7 @@ static void doorbells(void **state)
                  {4096, 3, 12288},
                  {4, 0xffff, 0x3fffc},
                  {0x10000, 0x80, 0x800000}};
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     for (unsigned i = 0; i < COUNT(cases); i++) {
         const struct access expected[] = {{'w', 2, FAKE_NOTIFY + cases[i].at, 2}};
@@ -460,7 +461,7 @@ static void bad_doorbells(void **state)
         {0, 2, 0, true, false},
         {0x10000, 0xffffb000, 0xfffe, false, true},
     };
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     for (unsigned i = 0; i < COUNT(cases); i++) {
         uint32_t at;
@@ -492,7 +493,7 @@ static void values(void **state)
         {false, true, 2, 0x71},
         {true, true, 4, 0x80050071},
     };
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     for (unsigned i = 0; i < COUNT(cases); i++) {
         const struct access expected[] = {{'w', cases[i].bytes, FAKE_NOTIFY + 4, cases[i].value}};
@@ -563,7 +564,7 @@ static void vectors(void **state)
         {2, 5, 2, {1, 1, 1, 1}}, {1, 5, 1, {0, 0, 0, 0}},       {5, 3, 3, {1, 2, 1, 1}},
         {3, 5, 3, {1, 2, 1, 1}},
     };
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     for (unsigned i = 0; i < COUNT(cases); i++) {
         start_with_vectors(cases[i].table, cases[i].wanted);
@@ -589,7 +590,7 @@ static void refused_vectors(void **state)
 {
     static const struct vq_features all = {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
     struct vq_plan plan = {.wanted = all, .patience = 100};
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     struct vq_init_result why;
     (void)state;
     start_with_vectors(5, 5);
@@ -632,7 +633,7 @@ static void bad_tables(void **state)
 
 static void messages(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     (void)state;
     start_with_vectors(3, 3);
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_OK);
@@ -657,31 +658,16 @@ static void messages(void **state)
 
 static void reads_config(void **state)
 {
-    static const struct {
-        uint32_t offset, count;
-        unsigned width, accesses;
-    } cases[] = {{0, 1, 1, 1}, {2, 2, 2, 1}, {4, 4, 4, 1},
-                 {8, 8, 4, 2}, {0, 6, 1, 6}, {60, 4, 4, 1}};
+    static const struct driver_field fields[] = {{0, 1, 1, 1}, {2, 2, 2, 1}, {4, 4, 4, 1},
+                                                 {8, 8, 4, 2}, {0, 6, 1, 6}, {60, 4, 4, 1}};
     uint8_t bytes[16];
     (void)state;
     modern(4, FAKE_MODERN);
     fake_start(&f, VQ_PCI_PREFER_MODERN, 0);
     for (unsigned i = 0; i < FAKE_CONFIG; i++)
         f.config[i] = (uint8_t)(i * 5 + 3);
-    for (unsigned i = 0; i < COUNT(cases); i++) {
-        f.log.count = 0;
-        assert_int_equal(vq_transport_read_config(f.t, cases[i].offset, bytes, cases[i].count),
-                         VQ_OK);
-        assert_memory_equal(bytes, f.config + cases[i].offset, cases[i].count);
-        assert_int_equal(f.log.count, cases[i].accesses + 2);
-        assert_int_equal(f.log.list[0].address, COMMON(GENERATION));
-        for (unsigned k = 1; k <= cases[i].accesses; k++)
-            assert_int_equal(f.log.list[k].bytes, cases[i].width);
-        memset(bytes, 0x5a, sizeof(bytes));
-        assert_int_equal(vq_transport_write_config(f.t, cases[i].offset, bytes, cases[i].count),
-                         VQ_OK);
-        assert_memory_equal(bytes, f.config + cases[i].offset, cases[i].count);
-    }
+    for (unsigned i = 0; i < COUNT(fields); i++)
+        driver_config_field(f.t, &f.log, f.config, COMMON(GENERATION), &fields[i]);
     assert_int_equal(vq_transport_read_config(f.t, 61, bytes, 4), VQ_ERR_RANGE);
 }
 
@@ -689,7 +675,7 @@ static void reads_config(void **state)
 
 static void through_configuration_space(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_SPLIT, 8);
+    struct vq_place place = driver_place(VQ_FORMAT_SPLIT, 8);
     uint8_t bytes[8];
     uint32_t access = 0x40 + 16 + 16 + 16 + 20;
     (void)state;
@@ -779,25 +765,13 @@ static void legacy(uint64_t features)
     f.legacy_bytes = 64;
 }
 
-static enum vq_error set_up_legacy(void *context, struct vq_transport *t)
-{
-    struct vq_place *place = context;
-    struct vq_fragment fragment = {0x40001000, 0x8000};
-    struct vq_constraints constraints;
-    assert_int_equal(vq_transport_queue_constraints(t, 0, &constraints), VQ_OK);
-    assert_int_equal(constraints.format, VQ_FORMAT_LEGACY);
-    assert_true(constraints.size_fixed);
-    assert_int_equal(vq_place_find(&constraints, 16, &fragment, 1, place, NULL), VQ_OK);
-    return vq_transport_queue_enable(t, 0, place);
-}
-
 static void legacy_handshake(void **state)
 {
-    struct vq_place place;
+    struct driver_legacy_queue q;
     struct vq_plan plan = {
         .wanted = vq_features_from64(FAKE_MODERN | FAKE_BIT(VQ_F_ANY_LAYOUT) | 3),
-        .setup = set_up_legacy,
-        .context = &place,
+        .setup = driver_legacy_setup,
+        .context = &q,
     };
     static const struct access expected[] = {
         {'w', 1, VQ_PCI_LEGACY_STATUS, 0},
@@ -826,35 +800,31 @@ static void legacy_handshake(void **state)
     assert_int_equal(vq_transport_init_device(f.t, &plan, NULL), VQ_OK);
     assert_int_equal(vq_transport_notify(f.t, 0, 0x80050000), VQ_OK);
     assert_true(log_is(&f.log, 0, expected, COUNT(expected)));
-    assert_int_equal(place.layout.size, FAKE_SIZE); /* and not the 16 that were wanted */
-    assert_int_equal(place.address[VQ_DRIVER_AREA], 0x40001000 + 16 * FAKE_SIZE);
-    assert_int_equal(place.address[VQ_DEVICE_AREA], 0x40003000);
+    assert_true(q.constraints.size_fixed);
+    assert_int_equal(q.place.layout.size, FAKE_SIZE); /* and not the 16 that were wanted */
+    assert_int_equal(q.place.address[VQ_DRIVER_AREA], 0x40001000 + 16 * FAKE_SIZE);
+    assert_int_equal(q.place.address[VQ_DEVICE_AREA], 0x40003000);
 }
 
 static void legacy_refuses(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
+    struct vq_place place = driver_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
     struct vq_constraints constraints;
     (void)state;
     legacy(0);
     f.queue[1].size_max = 0;
     fake_start(&f, VQ_PCI_PREFER_MODERN, 0);
-    place.address[0] = 0x40000800;
-    assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_ALIGN);
-    place.address[0] = 0;
-    assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_ALIGN);
-    place.address[0] = FAKE_BIT(44);
-    assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_ALIGN);
+    driver_refuses_pages(f.t, FAKE_SIZE);
     place.address[0] = 0x40000000;
     place.layout.size = 128;
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_SIZE);
     place.layout.size = FAKE_SIZE;
     place.layout.align = 64;
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_INVALID);
-    place = fake_place(VQ_FORMAT_SPLIT, FAKE_SIZE);
+    place = driver_place(VQ_FORMAT_SPLIT, FAKE_SIZE);
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_INVALID);
     assert_int_equal(vq_transport_notify(f.t, 0, 0), VQ_ERR_RANGE);
-    place = fake_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
+    place = driver_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_OK);
     assert_int_equal(vq_transport_queue_enable(f.t, 0, &place), VQ_ERR_STATE);
     assert_int_equal(vq_transport_queue_constraints(f.t, 1, &constraints), VQ_ERR_RANGE);
@@ -915,7 +885,7 @@ static void legacy_config(void **state)
 #if VQ_WITH_MSIX
 static void legacy_vectors(void **state)
 {
-    struct vq_place place = fake_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
+    struct vq_place place = driver_place(VQ_FORMAT_LEGACY, FAKE_SIZE);
     (void)state;
     legacy(0);
     fake_add_msix(&f, 2, true);
