@@ -104,6 +104,7 @@ static void read_config(const struct vq_device_model *model, uint32_t offset, vo
                         uint32_t count)
 {
     FUZZ_CHECK(count != 0 && offset < config_size(model) && count <= config_size(model) - offset);
+    below(model)->big_endian = model->big_endian;
     below(model)->ops->read_config(below(model), offset, bytes, count);
 }
 
@@ -111,6 +112,7 @@ static enum vq_error write_config(struct vq_device_model *model, uint32_t offset
                                   uint32_t count)
 {
     FUZZ_CHECK(count != 0 && offset < config_size(model) && count <= config_size(model) - offset);
+    below(model)->big_endian = model->big_endian;
     return below(model)->ops->write_config(below(model), offset, bytes, count);
 }
 

@@ -307,7 +307,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                                               .queue_count = VQ_NET_QUEUES,
                                               .legacy_big_endian = fuzz_byte(&r.in) & 1};
     FUZZ_CHECK(vq_loopback_init(&r.loop, &config) == VQ_OK);
-    vq_net_device_set_legacy_order(&r.dev, r.loop.transport.legacy_big_endian);
     fuzz_hook_start(&r.in, false);
     if (open_all(&r)) {
         fuzz_hook_start(&r.in, r.lies);

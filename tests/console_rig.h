@@ -79,7 +79,6 @@ static inline void con_device(const struct rig_way *way)
     memset(con_device_memory, 0xee, sizeof con_device_memory);
     assert_int_equal(vq_console_device_init(&c.dev, &c.config, con_device_memory, bytes), VQ_OK);
     rig_carry(&c.dev.model, way);
-    vq_console_device_set_legacy_order(&c.dev, rig.loop.transport.legacy_big_endian);
 }
 
 static inline void con_start(const struct rig_way *way, uint16_t ports)

@@ -179,13 +179,6 @@ static inline enum vq_error net_hear_config(struct vq_device_model *model, uint3
     return VQ_OK;
 }
 
-/* What a legacy driver here takes for the order of its fields. A device that is told of another
- * order shows it until VERSION_1 is accepted, and the driver looks at the MTU before that. */
-static inline bool net_legacy_big(void)
-{
-    return n.loop_config.legacy_big_endian || (NET_HOST_BIG && n.legacy);
-}
-
 /* Between net_prepare and net_open: from now on the device offers and shows what `words` say, at
  * first what it would say by itself. */
 static inline void net_speak(void)
@@ -193,7 +186,7 @@ static inline void net_speak(void)
     const size_t bytes = vq_net_device_bytes(&n.device);
 
     assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
-    vq_net_device_set_legacy_order(&n.dev, net_legacy_big());
+    n.dev.model.big_endian = n.legacy && (NET_HOST_BIG || n.loop_config.legacy_big_endian);
     n.by_words = true;
     n.words.offered = n.dev.model.ops->offered(&n.dev.model);
     n.words.config_size = VQ_NET_CONFIG_SIZE;
@@ -211,7 +204,6 @@ static inline enum vq_error net_open(void)
 
     assert_true(bytes != 0 && bytes <= sizeof net_device_memory);
     assert_int_equal(vq_net_device_init(&n.dev, &n.device, net_device_memory, bytes), VQ_OK);
-    vq_net_device_set_legacy_order(&n.dev, net_legacy_big());
     if (n.by_words) {
         n.words.real = n.dev.model.ops;
         n.words.ops = *n.dev.model.ops;

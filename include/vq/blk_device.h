@@ -125,7 +125,6 @@ struct vq_blk_device {
     size_t queue_stride;
     uint8_t serial[VQ_BLK_ID_BYTES];
     bool negotiated;
-    bool legacy_big_endian;
     uint8_t writeback; /* the config field: written by control, read by queues, atomically */
 };
 
@@ -140,13 +139,6 @@ size_t vq_blk_device_bytes(const struct vq_blk_device_config *config);
 enum vq_error vq_blk_device_init(struct vq_blk_device *dev,
                                  const struct vq_blk_device_config *config, void *memory,
                                  size_t bytes);
-
-/*
- * The order of a legacy driver's machine, for the configuration space (requests
- * follow `big_endian` of the queue). Without effect on a driver that accepts
- * VERSION_1. BLK-DEV-LEGCFG-01. Default: little.
- */
-void vq_blk_device_set_legacy_order(struct vq_blk_device *dev, bool big_endian);
 
 /*
  * Changes the capacity of a device that may be in use (BLK-DEV-OP-01). No queue runs

@@ -98,7 +98,6 @@ struct vq_console_device {
     uint16_t port_count;
     bool negotiated;
     bool driver_ready; /* DEVICE_READY came */
-    bool legacy_big_endian;
 };
 
 /* Bytes of memory that vq_console_device_init needs; 0 if the configuration makes no sense. */
@@ -112,9 +111,6 @@ size_t vq_console_device_bytes(const struct vq_console_device_config *config);
 enum vq_error vq_console_device_init(struct vq_console_device *dev,
                                      const struct vq_console_device_config *config, void *memory,
                                      size_t bytes);
-
-/* The order of a legacy driver's machine, for the configuration space. Default: little. */
-void vq_console_device_set_legacy_order(struct vq_console_device *dev, bool big_endian);
 
 /* Bytes for the driver to read; returns how many had room (none if there is no such port). */
 size_t vq_console_device_input(struct vq_console_device *dev, uint16_t port, const void *bytes,

@@ -49,7 +49,8 @@ struct vq_device_model_ops {
      * then stays clear). */
     enum vq_error (*accept)(struct vq_device_model *model, const struct vq_features *chosen);
 
-    /* Bytes of configuration space that exist; reads beyond give zero. */
+    /* Bytes of configuration space that exist; reads beyond give zero. Fields of more than a byte
+     * are in the order that `big_endian` of the model says. */
     uint32_t (*config_size)(const struct vq_device_model *model);
     void (*read_config)(const struct vq_device_model *model, uint32_t offset, void *bytes,
                         uint32_t count);
@@ -90,6 +91,9 @@ struct vq_device_model_ops {
 /* Embedded as the first member of each device type. */
 struct vq_device_model {
     const struct vq_device_model_ops *ops;
+    /* Set by what carries the model, for each read_config and write_config: who asks is a legacy
+     * driver on a big-endian machine. For queues, struct vq_device_config says the same. */
+    bool big_endian;
 };
 
 #ifdef __cplusplus

@@ -74,7 +74,9 @@ struct vq_model_config {
     /* Of the features that the transport adds by itself to a model with VERSION_1 (RING_RESET,
      * NOTIFICATION_DATA, SUSPEND), and of the model's: those not to offer. */
     struct vq_features without;
-    bool legacy_big_endian;           /* a legacy driver is a big-endian machine */
+    /* A legacy driver is a big-endian machine: it finds queues and configuration in its order, and
+     * who comes by a modern interface, in little-endian. */
+    bool legacy_big_endian;
     const struct vq_model_host *host; /* NULL: vq_model_run */
     void *host_context;
 };

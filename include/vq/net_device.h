@@ -94,7 +94,6 @@ struct vq_net_device {
     struct vq_features accepted;
     uint8_t mac[VQ_NET_MAC_BYTES]; /* a legacy driver may write it */
     bool negotiated;
-    bool legacy_big_endian;
     bool link_up; /* written by control, read by queues, atomically */
     uint32_t header_bytes;
     uint32_t frame_max; /* without a tag */
@@ -135,9 +134,6 @@ enum vq_error vq_net_device_receive(struct vq_net_device *dev, const struct vq_s
  * then, as the transport does it (vq_loopback_config_changed). From the control thread.
  */
 bool vq_net_device_set_link(struct vq_net_device *dev, bool up);
-
-/* The order of a legacy driver's machine, for the configuration space. Default: little. */
-void vq_net_device_set_legacy_order(struct vq_net_device *dev, bool big_endian);
 
 #ifdef __cplusplus
 }

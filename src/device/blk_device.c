@@ -187,8 +187,3 @@ enum vq_error vq_blk_device_resize(struct vq_blk_device *dev, uint64_t capacity)
     dev->config.capacity = capacity;
     return VQ_OK;
 }
-
-void vq_blk_device_set_legacy_order(struct vq_blk_device *dev, bool big_endian)
-{
-    dev->legacy_big_endian = big_endian;
-}

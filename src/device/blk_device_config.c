@@ -86,7 +86,6 @@ static void vq_blk_show(const struct vq_blk_device *dev, uint8_t out[VQ_BLK_SHOW
 {
     const struct vq_blk_device_config *c = &dev->config;
     const uint32_t on = dev->offered.word[0];
-    const bool big = dev->legacy_big_endian && !vq_feature(&dev->accepted, VQ_F_VERSION_1);
     const bool discard = vq_blk_feature(on, VQ_BLK_F_DISCARD);
     const bool zeroes = vq_blk_feature(on, VQ_BLK_F_WRITE_ZEROES);
     /* A field whose feature is not offered reads 0, as does padding (BLK-DEV-INIT-04). */
@@ -120,7 +119,8 @@ static void vq_blk_show(const struct vq_blk_device *dev, uint8_t out[VQ_BLK_SHOW
         out[i] = 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (fields[i].have)
-            vq_model_put(out + fields[i].at, fields[i].value, fields[i].bytes, big);
+            vq_model_put(out + fields[i].at, fields[i].value, fields[i].bytes,
+                         dev->model.big_endian); /* BLK-DEV-LEGCFG-01 */
 }
 
 uint32_t vq_blk_config_size(const struct vq_device_model *model)

@@ -140,11 +140,6 @@ enum vq_error vq_console_device_init(struct vq_console_device *dev,
     return VQ_OK;
 }
 
-void vq_console_device_set_legacy_order(struct vq_console_device *dev, bool big_endian)
-{
-    dev->legacy_big_endian = big_endian;
-}
-
 static struct vq_console_device_port *console_port_of(const struct vq_console_device *dev,
                                                       uint16_t port)
 {

@@ -40,12 +40,6 @@ enum vq_error vq_console_accept(struct vq_device_model *model, const struct vq_f
     return VQ_OK;
 }
 
-/* CON-DEV-CFG-03: a legacy driver's own order. */
-static bool order(const struct vq_console_device *dev)
-{
-    return dev->legacy_big_endian && !vq_feature(&dev->accepted, VQ_F_VERSION_1);
-}
-
 uint32_t vq_console_config_size(const struct vq_device_model *model)
 {
     (void)model;
@@ -56,7 +50,7 @@ void vq_console_read_config(const struct vq_device_model *model, uint32_t offset
                             uint32_t count)
 {
     const struct vq_console_device *dev = vq_console_of_const(model);
-    const bool big = order(dev);
+    const bool big = model->big_endian; /* CON-DEV-CFG-03 */
     uint8_t shown[VQ_CONSOLE_CONFIG_SIZE] = {0};
 
     /* Fields whose feature is not offered are zero, as is emerg_wr, which nobody reads. */
@@ -74,10 +68,8 @@ enum vq_error vq_console_write_config(struct vq_device_model *model, uint32_t of
 {
     struct vq_console_device *dev = vq_console_of(model);
     const uint8_t *in = (const uint8_t *)bytes;
-    /* The character is the low byte of the field. Before the features are settled, who was offered
-     * VERSION_1 is taken to know it. */
-    const bool modern = vq_feature(&dev->offered, VQ_F_VERSION_1) && !dev->negotiated;
-    const uint32_t low = VQ_CONSOLE_CONFIG_EMERG_WR + (order(dev) && !modern ? 3u : 0u);
+    /* The character is the low byte of the field. */
+    const uint32_t low = VQ_CONSOLE_CONFIG_EMERG_WR + (model->big_endian ? 3u : 0u);
 
     if (!vq_feature(&dev->offered, VQ_CONSOLE_F_EMERG_WRITE))
         return VQ_ERR_UNSUPPORTED;

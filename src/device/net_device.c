@@ -128,7 +128,6 @@ static void show(const struct vq_net_device *dev, uint8_t out[SHOWN_BYTES])
 {
     const struct vq_net_device_config *c = &dev->config;
     const struct vq_features *on = &dev->offered;
-    const bool big = dev->legacy_big_endian && !vq_feature(&dev->accepted, VQ_F_VERSION_1);
     const bool up_now = __atomic_load_n(&dev->link_up, __ATOMIC_RELAXED);
     /* A field whose feature is not offered reads 0. */
     const struct {
@@ -145,7 +144,8 @@ static void show(const struct vq_net_device *dev, uint8_t out[SHOWN_BYTES])
         out[i] = i < VQ_NET_MAC_BYTES ? dev->mac[i] : 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (vq_feature(on, fields[i].bit))
-            vq_model_put(out + fields[i].at, fields[i].value, fields[i].bytes, big);
+            vq_model_put(out + fields[i].at, fields[i].value, fields[i].bytes,
+                         dev->model.big_endian);
 }
 
 static uint32_t net_config_size(const struct vq_device_model *model)
@@ -244,9 +244,4 @@ bool vq_net_device_set_link(struct vq_net_device *dev, bool up_now)
 
     __atomic_store_n(&dev->link_up, up_now, __ATOMIC_RELAXED);
     return was_up != up_now && vq_feature(&dev->offered, VQ_NET_F_STATUS);
-}
-
-void vq_net_device_set_legacy_order(struct vq_net_device *dev, bool big_endian)
-{
-    dev->legacy_big_endian = big_endian;
 }

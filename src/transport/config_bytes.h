@@ -29,7 +29,7 @@ static inline uint64_t vq_config_get(struct vq_model_state *s, uint64_t offset, 
 {
     uint8_t bytes[VQ_REGISTER_BYTES] = {0};
     if (offset <= UINT32_MAX)
-        vq_model_read_config(s, (uint32_t)offset, bytes, count);
+        vq_model_read_config(s, vq_model_big_endian(s), (uint32_t)offset, bytes, count);
     return vq_value_of(bytes);
 }
 
@@ -39,7 +39,7 @@ static inline void vq_config_put(struct vq_model_state *s, uint64_t offset, unsi
     uint8_t bytes[VQ_REGISTER_BYTES];
     vq_bytes_of(bytes, value);
     if (offset <= UINT32_MAX)
-        (void)vq_model_write_config(s, (uint32_t)offset, bytes, count);
+        (void)vq_model_write_config(s, vq_model_big_endian(s), (uint32_t)offset, bytes, count);
 }
 
 #endif

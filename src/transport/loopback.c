@@ -56,17 +56,30 @@ static enum vq_error loop_config_generation(struct vq_transport *t, uint32_t *ge
     return VQ_OK;
 }
 
+/* The order that the driver's end goes by, who knows his choice before the device does. Until he
+ * has made one, who was offered VERSION_1 is taken to know it. */
+static bool loop_big_endian(struct vq_transport *t)
+{
+    struct vq_features offered = vq_model_offered(state_of(t));
+    bool chosen = vq_transport_negotiated(t);
+
+    for (unsigned i = 0; i < VQ_FEATURE_WORDS; i++)
+        chosen |= t->accepted.word[i] != 0;
+    return vq_transport_big_endian(t) && (chosen || !vq_feature(&offered, VQ_F_VERSION_1));
+}
+
 static enum vq_error loop_read_config(struct vq_transport *t, uint32_t offset, void *bytes,
                                       uint32_t count)
 {
-    vq_model_read_config(state_of(t), offset, (uint8_t *)bytes, count);
+    vq_model_read_config(state_of(t), loop_big_endian(t), offset, (uint8_t *)bytes, count);
     return VQ_OK;
 }
 
 static enum vq_error loop_write_config(struct vq_transport *t, uint32_t offset, const void *bytes,
                                        uint32_t count)
 {
-    return vq_model_write_config(state_of(t), offset, (const uint8_t *)bytes, count);
+    return vq_model_write_config(state_of(t), loop_big_endian(t), offset, (const uint8_t *)bytes,
+                                 count);
 }
 
 static enum vq_error loop_queue_constraints(struct vq_transport *t, uint16_t index,

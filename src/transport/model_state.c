@@ -246,34 +246,44 @@ uint32_t vq_model_generation(struct vq_model_state *s)
     return s->generation;
 }
 
-void vq_model_read_config(struct vq_model_state *s, uint32_t offset, uint8_t *bytes, uint32_t count)
+bool vq_model_big_endian(const struct vq_model_state *s)
 {
+    return s->config.legacy_big_endian && vq_model_legacy(s);
+}
+
+void vq_model_read_config(struct vq_model_state *s, bool big_endian, uint32_t offset,
+                          uint8_t *bytes, uint32_t count)
+{
+    struct vq_device_model *model = vq_model_of(s);
     uint32_t size = vq_model_config_size(s);
     uint32_t there = offset < size ? size - offset : 0;
 
     (void)vq_model_generation(s);
     if (there > count)
         there = count;
+    model->big_endian = big_endian;
     if (there != 0)
-        vq_model_of(s)->ops->read_config(vq_model_of(s), offset, bytes, there);
+        model->ops->read_config(model, offset, bytes, there);
     for (uint32_t i = there; i < count; i++)
         bytes[i] = 0;
 }
 
-enum vq_error vq_model_write_config(struct vq_model_state *s, uint32_t offset, const uint8_t *bytes,
-                                    uint32_t count)
+enum vq_error vq_model_write_config(struct vq_model_state *s, bool big_endian, uint32_t offset,
+                                    const uint8_t *bytes, uint32_t count)
 {
+    struct vq_device_model *model = vq_model_of(s);
     uint32_t size = vq_model_config_size(s);
 
     /* INIT-DEV-SUSP-02; legacy drivers may come early (INIT-DEV-LEG-01), and where a device wants
      * it so all of them (CON-DEV-INIT-01). */
     if (s->resetting || vq_model_suspended(s) ||
         ((s->status & VQ_STATUS_FEATURES_OK) == 0 && !vq_model_legacy(s) &&
-         !vq_model_of(s)->ops->early_config))
+         !model->ops->early_config))
         return VQ_ERR_STATE;
     if (offset > size || count > size - offset)
         return VQ_ERR_RANGE;
-    enum vq_error error = vq_model_of(s)->ops->write_config(vq_model_of(s), offset, bytes, count);
+    model->big_endian = big_endian;
+    enum vq_error error = model->ops->write_config(model, offset, bytes, count);
     if (error == VQ_OK)
         s->stale = true;
     return error;

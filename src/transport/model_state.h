@@ -45,12 +45,14 @@ enum vq_error vq_model_choose_word(struct vq_model_state *s, uint32_t select, ui
 
 uint32_t vq_model_config_size(const struct vq_model_state *s);
 uint32_t vq_model_generation(struct vq_model_state *s);
-/* What lies beyond the end reads zero. */
-void vq_model_read_config(struct vq_model_state *s, uint32_t offset, uint8_t *bytes,
-                          uint32_t count);
+/* The order of configuration space by the interface in use. */
+bool vq_model_big_endian(const struct vq_model_state *s);
+/* In this order. What lies beyond the end reads zero. */
+void vq_model_read_config(struct vq_model_state *s, bool big_endian, uint32_t offset,
+                          uint8_t *bytes, uint32_t count);
 /* VQ_ERR_STATE, VQ_ERR_RANGE, or what the model says. */
-enum vq_error vq_model_write_config(struct vq_model_state *s, uint32_t offset, const uint8_t *bytes,
-                                    uint32_t count);
+enum vq_error vq_model_write_config(struct vq_model_state *s, bool big_endian, uint32_t offset,
+                                    const uint8_t *bytes, uint32_t count);
 
 /* model_queue.c */
 

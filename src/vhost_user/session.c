@@ -106,6 +106,7 @@ struct vq_vhost_session *vq_vhost_session_create(int socket, struct vq_device_mo
     }
     s->socket = socket;
     s->model = model;
+    s->model->big_endian = false;
     s->ops = ops;
     s->host = host;
     s->ring_count = count;

@@ -112,9 +112,6 @@ static void config_little(void **state)
     expect_fields(rig, false); /* before features are chosen */
     rig_negotiate(rig, -1);
     expect_fields(rig, false);
-    /* A driver with VERSION_1 has no native order. */
-    vq_blk_device_set_legacy_order(&rig->dev, true);
-    expect_fields(rig, false);
     rig_free(rig);
 }
 
@@ -124,11 +121,11 @@ static void config_legacy(void **state)
     struct rig *rig = rig_make(&config);
 
     (void)state;
-    vq_blk_device_set_legacy_order(&rig->dev, true);
+    rig->dev.model.big_endian = true;
     expect_fields(rig, true);
     rig_negotiate(rig, VQ_F_VERSION_1);
     expect_fields(rig, true);
-    vq_blk_device_set_legacy_order(&rig->dev, false);
+    rig->dev.model.big_endian = false;
     expect_fields(rig, false);
     rig_free(rig);
 }

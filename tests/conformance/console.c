@@ -104,7 +104,6 @@ static void emergency_by_registers(void **state)
     (void)state;
     con_defaults(0);
     con_device(&rig_split);
-    vq_console_device_set_legacy_order(&c.dev, false);
     const struct vq_mmio_device_config config = {.device = {.model = &c.dev.model,
                                                             .memory = &rig.memory,
                                                             .queues = rig.queues,
@@ -126,7 +125,7 @@ static void low_byte(void **state)
     (void)state;
     con_defaults(0);
     con_device(&rig_split);
-    vq_console_device_set_legacy_order(&c.dev, false);
+    c.dev.model.big_endian = false;
     ops = c.dev.model.ops;
     assert_int_equal(ops->write_config(&c.dev.model, 8, word, 4), VQ_OK);
     assert_int_equal(ops->write_config(&c.dev.model, 8, word + 1, 1), VQ_OK);

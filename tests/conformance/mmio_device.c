@@ -339,6 +339,8 @@ static void legacy(void **state)
         config.device.legacy_big_endian = i % 2;
         assert_int_equal(vq_mmio_device_init(&m.device, &config), VQ_OK);
         assert_true(rig_offered() == LEGACY); /* 32 bits */
+        (void)get(VQ_MMIO_CONFIG);
+        assert_int_equal(m.guest.echo.model.big_endian, i % 2);
         legacy_start(cases[c].page, cases[c].align, cases[c].size, i % 2);
         for (unsigned k = 0; k < 40; k++)
             rig_answered();

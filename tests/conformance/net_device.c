@@ -156,6 +156,9 @@ static void config_order(void **state)
             n.loop_config.legacy_big_endian = big;
             assert_int_equal(net_open(), VQ_OK);
             const bool swapped = legacy && big;
+            /* Which the driver had to look at before it chose features. */
+            assert_true(n.nic.facts.mtu_given);
+            assert_int_equal(n.nic.facts.mtu, 1500);
             assert_int_equal(field(VQ_NET_CONFIG_STATUS, 2, swapped), VQ_NET_S_LINK_UP);
             assert_int_equal(field(VQ_NET_CONFIG_MAX_VIRTQUEUE_PAIRS, 2, swapped), 0);
             assert_int_equal(field(VQ_NET_CONFIG_MTU, 2, swapped), 1500);

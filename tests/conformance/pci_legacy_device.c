@@ -66,6 +66,28 @@ static void orders(void **state)
     }
 }
 
+/* The interface tells whose order it is, long before the driver chooses features. */
+static void order_by_interface(void **state)
+{
+    struct vq_pci_device_config config = rig_config(EITHER, VQ_PCI_TRANSITIONAL);
+    const struct vq_device_model *model = &p.guest.echo.model;
+    (void)state;
+
+    config.device.legacy_big_endian = true;
+    assert_int_equal(vq_pci_device_init(&p.device, &config), VQ_OK);
+    rig_switch_on();
+    (void)leg(VQ_PCI_LEGACY_CONFIG, 4);
+    assert_true(model->big_endian);
+    (void)bar_get(VQ_PCI_DEVICE_BAR_MODERN, at(VQ_PCI_CAP_DEVICE), 4);
+    assert_false(model->big_endian);
+    set_leg(VQ_PCI_LEGACY_CONFIG, 1, 1);
+    assert_true(model->big_endian);
+    set_leg(VQ_PCI_LEGACY_STATUS, 1, 0);
+    rig_start(MODERN);
+    (void)bar_get(VQ_PCI_DEVICE_BAR_MODERN, at(VQ_PCI_CAP_DEVICE), 4);
+    assert_false(model->big_endian);
+}
+
 /* The configuration stands straight behind the header, which grows while MSI-X is on. */
 static void config_moves(void **state)
 {
@@ -200,6 +222,9 @@ int main(void)
                          "BASIC-DEV-LEGFEAT-03]"),
         VQ_TEST(orders, "the legacy header is little-endian, rings and configuration are the "
                         "driver's [PCILEG-DEV-LAYOUT-05 SPLIT-DEV-LEGEND-01]"),
+        VQ_TEST(order_by_interface, "who looks by the modern interface finds little-endian fields, "
+                                    "whatever a legacy driver would [BASIC-DEV-CFG-03 "
+                                    "BASIC-DEV-LEGCFG-01]"),
         VQ_TEST(config_moves, "the legacy configuration stands behind the header, in every width "
                               "[PCILEG-DEV-LAYOUT-02 PCILEG-DEV-LAYOUT-03 PCILEG-DEV-LAYOUT-06]"),
         VQ_TEST(early, "a legacy driver may write configuration and use queues early "

@@ -227,7 +227,6 @@ static void make_device(void)
     m.device_memory = aligned_alloc(64, bytes);
     assert_non_null(m.device_memory);
     assert_int_equal(vq_blk_device_init(&m.device, &config, m.device_memory, bytes), VQ_OK);
-    vq_blk_device_set_legacy_order(&m.device, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
     m.region = (struct vq_region){ARENA_ADDRESS, ARENA, arena, VQ_READ | VQ_WRITE};
     assert_int_equal(vq_memory_init(&m.memory, &m.region, 1), VQ_OK);
     m.arena = arena;
