@@ -411,7 +411,8 @@ static void push(struct run *r)
     note_broken(r);
 }
 
-/* IN_ORDER: the finished front becomes used, one element for each run of full buffers. */
+/* IN_ORDER: the finished front becomes used, one element for each run of full buffers, of which
+ * one of 2 GiB or more is the last. */
 static void finish_front(struct run *r)
 {
     uint32_t by = 0;
@@ -419,11 +420,11 @@ static void finish_front(struct run *r)
     while (r->in_flight != 0 && r->flight[r->order[0]].pushed) {
         const struct flight f = r->flight[r->order[0]];
         uint16_t id = r->order[0];
-        uint64_t all = f.writable_bytes > UINT32_MAX ? UINT32_MAX : f.writable_bytes;
+        bool told = f.written != f.writable_bytes || f.written >= INT32_MAX;
 
         by += r->packed ? f.slots : 1u;
         forget(r, 0);
-        if (f.written != all || r->in_flight == 0 || !r->flight[r->order[0]].pushed) {
+        if (told || r->in_flight == 0 || !r->flight[r->order[0]].pushed) {
             note_put(r, id, f.written, by);
             by = 0;
         }

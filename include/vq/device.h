@@ -33,11 +33,14 @@
 extern "C" {
 #endif
 
-/* Private state of one id, needed with IN_ORDER only. */
+/* Private state of one id, needed with IN_ORDER only. With its element of `in_flight` these are
+ * 8 bytes on a 32-bit machine. */
 struct vq_device_order {
-    uint32_t written;
+    uint16_t low, high; /* of the bytes that may be, then of those that were written */
     uint16_t next;
-    uint16_t state;
+#if UINTPTR_MAX > 0xffffffffu
+    uint16_t pad; /* where there is memory, a power of two is quicker to index */
+#endif
 };
 
 struct vq_device_config {

@@ -11,24 +11,42 @@
 
 #include "barrier.h"
 
-enum {
-    VQ_ORDER_TAKEN,
-    VQ_ORDER_PARTLY, /* a used element of its own must say how much was written */
-    VQ_ORDER_WHOLLY, /* may be skipped: the driver takes it as completely used */
-};
+/*
+ * Two bits say what became of a buffer. Until it is pushed there is VQ_ORDER_TAKEN above
+ * the bytes that may be written; then there are the bytes that were. If they are all, it
+ * may be skipped, since the driver takes it as completely used; if not, VQ_ORDER_PARTLY
+ * beside its successor in the list says that a used element of its own must tell. A buffer
+ * of VQ_ORDER_LONG bytes and more is never skipped: the bit stands where its length would.
+ */
+#define VQ_ORDER_TAKEN  UINT32_C(0x80000000)
+#define VQ_ORDER_LONG   UINT32_C(0x7fffffff)
+#define VQ_ORDER_PARTLY UINT16_C(0x8000)
+
+VQ_BODY uint32_t vq_order_bytes(const struct vq_device_order *order)
+{
+    return (uint32_t)order->high << 16 | order->low;
+}
+
+VQ_BODY void vq_order_set_bytes(struct vq_device_order *order, uint32_t bytes)
+{
+    order->low = (uint16_t)bytes;
+    order->high = (uint16_t)(bytes >> 16);
+}
 
 VQ_BODY void vq_order_take(struct vq_device_queue *q, const struct vq_buffer *buffer)
 {
     struct vq_device_order *order = &q->order[buffer->id];
 
-    /* Until it is pushed, what may be written; a length never reaches 2^32. */
-    order->written =
-        buffer->writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)buffer->writable_bytes;
-    order->state = VQ_ORDER_TAKEN;
+    uint32_t bytes = VQ_ORDER_LONG;
+
+    if (buffer->writable_bytes < VQ_ORDER_LONG)
+        bytes = (uint32_t)buffer->writable_bytes;
+    vq_order_set_bytes(order, bytes + VQ_ORDER_TAKEN);
+    order->next = 0;
     if (q->order_count++ == 0)
         q->order_first = buffer->id;
-    else
-        q->order[q->order_last].next = buffer->id;
+    else /* 0 until now, but for the bit of one that was pushed already */
+        q->order[q->order_last].next += buffer->id;
     q->order_last = buffer->id;
 }
 
@@ -36,11 +54,13 @@ VQ_BODY void vq_order_take(struct vq_device_queue *q, const struct vq_buffer *bu
 VQ_BODY bool vq_order_finish(struct vq_device_queue *q, const struct vq_used *used)
 {
     struct vq_device_order *order = &q->order[used->id];
+    uint32_t bytes = vq_order_bytes(order);
 
-    if (order->state != VQ_ORDER_TAKEN)
+    if ((order->next & VQ_ORDER_PARTLY) || !(bytes & VQ_ORDER_TAKEN))
         return false;
-    order->state = order->written == used->written ? VQ_ORDER_WHOLLY : VQ_ORDER_PARTLY;
-    order->written = used->written;
+    vq_order_set_bytes(order, used->written);
+    if (used->written != bytes - VQ_ORDER_TAKEN || used->written == VQ_ORDER_LONG)
+        order->next += VQ_ORDER_PARTLY;
     return true;
 }
 
@@ -51,25 +71,29 @@ VQ_BODY bool vq_order_finish(struct vq_device_queue *q, const struct vq_used *us
 VQ_BODY uint16_t vq_order_run(struct vq_device_queue *q, struct vq_used *used,
                               uint16_t *descriptors)
 {
-    uint16_t buffers = 0;
+    uint16_t buffers = 0, covered = 0;
 
-    *descriptors = 0;
     while (q->order_count != 0) {
         uint16_t id = q->order_first;
         const struct vq_device_order *order = &q->order[id];
+        uint32_t bytes = vq_order_bytes(order);
+        uint16_t next = order->next;
 
-        if (order->state == VQ_ORDER_TAKEN)
+        if ((bytes & VQ_ORDER_TAKEN) && !(next & VQ_ORDER_PARTLY))
             break;
         used->id = id;
-        used->written = order->written;
-        *descriptors = (uint16_t)(*descriptors + q->in_flight[id]);
+        used->written = bytes;
+        covered = (uint16_t)(covered + q->in_flight[id]);
         q->in_flight[id] = 0;
-        q->order_first = order->next;
         q->order_count--;
         buffers++;
-        if (order->state == VQ_ORDER_PARTLY)
+        if (next & VQ_ORDER_PARTLY) {
+            q->order_first = next & (VQ_ORDER_PARTLY - 1);
             break;
+        }
+        q->order_first = next;
     }
+    *descriptors = covered;
     return buffers;
 }
 

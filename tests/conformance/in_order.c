@@ -181,6 +181,132 @@ static void partly(void **state)
     each(check_partly);
 }
 
+/* Each is popped when the one before it was pushed already, and not yet published. */
+static void check_pushed_before_the_next(struct in_order *t)
+{
+    static const uint32_t written[4][3] = {{8, 12, 16}, {3, 12, 16}, {8, 11, 0}, {0, 0, 0}};
+    struct queue_pair *p = &t->pair;
+
+    for (unsigned round = 0; round < 4; round++) {
+        add_three(t);
+        for (unsigned i = 0; i < 3; i++) {
+            EXPECT(p, pair_pop(p));
+            EXPECT(p, pair_push(p, t->id[i], written[round][i]));
+            EXPECT(p, !pair_push(p, t->id[i], written[round][i]));
+        }
+        (void)vq_device_publish(&p->device);
+        expect_done(t, written[round]);
+    }
+}
+
+static void pushed_before_the_next(void **state)
+{
+    (void)state;
+    each(check_pushed_before_the_next);
+}
+
+#define GIB UINT32_C(0x40000000)
+
+/* A buffer with `room` bytes to write, of which so many were, and one after it. */
+static void check_long(struct in_order *t, uint64_t room, uint32_t written)
+{
+    struct queue_pair *p = &t->pair;
+    struct vq_element e[4];
+    unsigned n = 0;
+    struct vq_done done[3];
+    int first, second;
+    uint16_t at = p->device.next_used;
+
+    for (uint64_t left = room; left != 0; left -= e[n++].bytes)
+        e[n] = (struct vq_element){PAIR_DATA, left < GIB ? (uint32_t)left : GIB};
+    first = vq_driver_add(&p->driver, e, 0, n);
+    second = vq_driver_add(&p->driver, elements[0], 0, 1);
+    EXPECT(p, first >= 0 && second >= 0);
+    (void)vq_driver_publish(&p->driver);
+    EXPECT(p, pair_pop(p));
+    EXPECT_EQ(p, p->buffer.writable_bytes, room);
+    EXPECT(p, pair_pop(p));
+    EXPECT(p, pair_push(p, (uint16_t)second, 8));
+    EXPECT(p, pair_push(p, (uint16_t)first, written));
+    EXPECT(p, !pair_push(p, (uint16_t)first, written));
+    EXPECT(p, !pair_push(p, (uint16_t)first, written ^ 0x80000000u));
+    (void)vq_device_publish(&p->device);
+    EXPECT_EQ(p, vq_driver_get(&p->driver, done, 3), 2);
+    EXPECT_EQ(p, done[0].id, first);
+    EXPECT_EQ(p, done[0].written, written);
+    EXPECT_EQ(p, done[1].id, second);
+    EXPECT_EQ(p, done[1].written, 8);
+    /* What was written in full and is not too long to tell, was skipped. */
+    if (packed(t))
+        EXPECT_EQ(p, pair_slot(p, at & 0x7fffu).id,
+                  written == room && room < 2 * GIB - 1 ? second : first);
+    EXPECT_EQ(p, vq_driver_free(&p->driver), p->options.size);
+}
+
+static void check_all_long(struct in_order *t)
+{
+    static const uint64_t rooms[] = {2 * GIB - 2, 2 * GIB - 1,           2 * GIB,
+                                     2 * GIB + 1, UINT64_C(4) * GIB - 1, UINT64_C(4) * GIB};
+    struct queue_pair *p = &t->pair;
+
+    p->regions[0].size = GIB; /* nobody looks at what is there */
+    for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+        const uint64_t most = rooms[i] < UINT32_MAX ? rooms[i] : UINT32_MAX;
+        for (uint32_t less = 0; less < 3; less++)
+            check_long(t, rooms[i], (uint32_t)most - less);
+        check_long(t, rooms[i], 0);
+        if (most > 2 * GIB)
+            check_long(t, rooms[i], 2 * GIB);
+        if (most > 2 * GIB - 1)
+            check_long(t, rooms[i], 2 * GIB - 1);
+    }
+}
+
+static void lengths_of_32_bits(void **state)
+{
+    (void)state;
+    each(check_all_long);
+}
+
+/* One buffer that takes all slots of the longest ring. */
+static void whole_ring(void **state)
+{
+    static const uint32_t written[3] = {8, 5, 0};
+    const uint16_t size = 32768;
+    struct queue_pair p;
+
+    (void)state;
+    for (unsigned start = 0; start < 2; start++) {
+        pair_open(&p, (struct pair_options){.format = PAIR_PACKED,
+                                            .size = size,
+                                            .start = start ? size - 1u : 0,
+                                            .in_order = true});
+        for (unsigned round = 0; round < 3; round++) {
+            uint16_t at = p.raw_available, id = (uint16_t)(round * 16000 + 767);
+            struct pair_slot s;
+
+            for (uint32_t i = 0; i < size; i++)
+                pair_offer_slot(&p, PAIR_DATA, i ? 0 : 8, id,
+                                (uint16_t)(PAIR_WRITE | (i + 1u < size ? PAIR_NEXT : 0)));
+            EXPECT(&p, pair_pop(&p));
+            EXPECT_EQ(&p, p.device.outstanding, size);
+            EXPECT(&p, !pair_pop(&p));
+            EXPECT(&p, !vq_device_publish(&p.device));
+            EXPECT(&p, pair_push(&p, id, written[round]));
+            EXPECT(&p, !pair_push(&p, id, written[round]));
+            (void)vq_device_publish(&p.device);
+            EXPECT_EQ(&p, p.device.outstanding, 0);
+            EXPECT_EQ(&p, p.device.next_used, at ^ PAIR_WRAP);
+            s = pair_slot(&p, at & 0x7fffu);
+            EXPECT_EQ(&p, s.flags, pair_used_flags(at) | (written[round] ? PAIR_WRITE : 0));
+            EXPECT_EQ(&p, s.id, id);
+            EXPECT_EQ(&p, s.bytes, written[round]);
+            EXPECT(&p, !pair_push(&p, id, written[round]));
+        }
+        pair_close(&p);
+    }
+}
+
 /* A device without a mind uses three buffers with one element. */
 static void use_three(struct in_order *t, uint16_t id, uint32_t bytes, uint16_t index)
 {
@@ -295,6 +421,9 @@ int main(void)
                 "PACKED-DEV-INORDER-02]"),
         VQ_TEST(nobody_overtakes, "no buffer becomes used before an older one [FEAT-DEV-05]"),
         VQ_TEST(partly, "a skipped buffer was filled in full"),
+        VQ_TEST(pushed_before_the_next, "a buffer is popped when the one before it was pushed"),
+        VQ_TEST(lengths_of_32_bits, "no length is too long to be told"),
+        VQ_TEST(whole_ring, "a buffer may take the whole of the longest packed ring"),
         VQ_TEST(extent, "the driver's end takes all buffers up to the one that is named, those "
                         "that are skipped as filled [SPLIT-DRV-INORDER-01 PACKED-DRV-INORDER-01]"),
         VQ_TEST(one_by_one, "a batch may be taken one by one"),
