@@ -7,6 +7,11 @@
 #include "device_packed.h"
 #include "device_split.h"
 
+/*@ predicate device_any(struct vq_device_queue q) = ordered(q) && \separated(
+  @     q.in_flight + (0 .. q.size - 1), q.order + (0 .. q.size - 1)) &&
+  @   (q.variant == VQ_VARIANT_PACKED ? device_packed(q) : device_split(q));
+  @*/
+
 enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config)
 {
     bool packed = vq_feature(&config->features, VQ_F_RING_PACKED);
@@ -49,6 +54,8 @@ enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_c
     q->next_used = q->published_used = config->next_used;
     q->signal_always = (q->next_available ^ q->next_used) | (q->next_used ^ fresh);
     memset(q->in_flight, 0, 2u * (size_t)q->size);
+    if (VQ_HAS_ORDER(q))
+        memset(q->order, 0, sizeof(*q->order) * q->size);
     return VQ_OK;
 }
 
@@ -58,13 +65,31 @@ uint16_t vq_device_used_index(const struct vq_device_config *config)
                               : vq_load16(vq_ring_idx(config->device_area), false);
 }
 
+/*@ requires \valid(q) && device_any(*q) &&
+  @   buffers_ok(buffers, count, q->memory, q->in_flight, q->order, q->size);
+  @ ensures \result <= count;
+  @ ensures device_any(*q); */
 size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[], size_t count)
 {
     return VQ_BY_VARIANT(q, pop, buffers, count);
 }
 
+/*@ requires \valid(q) && device_any(*q) && \valid_read(used + (0 .. count - 1));
+  @ requires \separated(used + (0 .. count - 1), q->in_flight + (0 .. q->size - 1));
+  @ requires \separated(used + (0 .. count - 1), q->order + (0 .. q->size - 1));
+  @ assigns q->next_used, q->outstanding, q->first, q->in_flight[0 .. q->size - 1],
+  @   q->order[0 .. q->size - 1], ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+  @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+  @ ensures device_any(*q); */
 enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used used[], size_t count)
 {
+    /*@ loop invariant device_any(*q) && 0 <= count <= \at(count, Pre);
+      @ loop invariant used == \at(used, Pre) + (\at(count, Pre) - count);
+      @ loop assigns count, used, q->next_used, q->outstanding, q->first,
+      @   q->in_flight[0 .. q->size - 1], q->order[0 .. q->size - 1],
+      @   ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+      @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+      @ loop variant count; */
     for (; count != 0; count--, used++) {
         const uint16_t id = used->id;
         const uint16_t descriptors = id < q->size ? q->in_flight[id] : 0;
@@ -72,35 +97,66 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
         if (descriptors == 0)
             return VQ_ERR_RANGE;
         if (VQ_HAS_ORDER(q)) {
+            /*@ ghost found:; */
             if (!vq_order_finish(q, used))
                 return VQ_ERR_RANGE;
+            /*@ assert flying(q->in_flight, q->size) ==
+              @   \at(flying(q->in_flight, q->size), found); */
+            /*@ assert device_any(*q); */
         } else {
             /* A copy, since the compiler cannot know that the next line does not change it. */
             const struct vq_used one = {id, used->written};
 
+            /*@ ghost before:; */
             q->in_flight[id] = 0;
+            /*@ assert flying(q->in_flight, q->size) ==
+              @   \at(flying(q->in_flight, q->size), before) - descriptors; */
             VQ_BY_VARIANT(q, put, &one, 1, descriptors);
+            /*@ assert device_any(*q); */
         }
     }
     return VQ_OK;
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns q->next_used, q->outstanding, q->first, q->order_first, q->order_count,
+  @   q->in_flight[0 .. q->size - 1], ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+  @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+  @ ensures device_any(*q); */
 VQ_BODY void put_what_is_in_order(struct vq_device_queue *q)
 {
     if (VQ_HAS_ORDER(q)) {
         struct vq_used used;
         uint16_t buffers, descriptors;
+        /*@ loop invariant device_any(*q);
+          @ loop assigns buffers, descriptors, used, q->next_used, q->outstanding, q->first,
+          @   q->order_first, q->order_count, q->in_flight[0 .. q->size - 1],
+          @   ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+          @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+          @ loop variant q->order_count; */
         while ((buffers = vq_order_run(q, &used, &descriptors)) != 0)
             VQ_BY_VARIANT(q, put, &used, buffers, descriptors);
     }
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns q->published_used, q->signal_always, q->next_used, q->outstanding, q->first,
+  @   q->order_first, q->order_count, q->in_flight[0 .. q->size - 1],
+  @   ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+  @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+  @ ensures device_any(*q) && q->published_used == q->next_used; */
 bool vq_device_publish(struct vq_device_queue *q)
 {
     put_what_is_in_order(q);
     return VQ_BY_VARIANT(q, publish_used);
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns q->published_used, q->next_used, q->outstanding, q->first,
+  @   q->order_first, q->order_count, q->in_flight[0 .. q->size - 1],
+  @   ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+  @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+  @ ensures device_any(*q) && q->published_used == q->next_used; */
 void vq_device_publish_polled(struct vq_device_queue *q)
 {
     uint16_t before, now;
@@ -112,16 +168,24 @@ void vq_device_publish_polled(struct vq_device_queue *q)
         VQ_BY_VARIANT(q, show_used, before, now);
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns q->broken, q->seen_available;
+  @ ensures device_any(*q) && (\result ==> q->broken == 0); */
 bool vq_device_pending(struct vq_device_queue *q)
 {
     return VQ_BY_VARIANT(q, available) != 0;
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size]; */
 void vq_device_disable_notifications(struct vq_device_queue *q)
 {
     VQ_BY_VARIANT(q, want_kicks, false);
 }
 
+/*@ requires \valid(q) && device_any(*q);
+  @ assigns q->broken, q->seen_available, ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
+  @ ensures device_any(*q) && (\result ==> q->broken == 0); */
 bool vq_device_enable_notifications(struct vq_device_queue *q)
 {
     VQ_BY_VARIANT(q, want_kicks, true);

@@ -39,12 +39,12 @@ struct vq_table {
     bool indirect;
 };
 
-/*@ predicate reachable(struct vq_table *t) =
-  @   t->base == \null || shared_read((void *)t->base, 16 * t->entries);
+/*@ predicate reachable(struct vq_table t) =
+  @   t.base == \null || shared_read((void *)t.base, 16 * t.entries);
   @*/
 
 /* By value, so that a table that is walked may stay in registers. */
-/*@ requires \valid(q) && shared(raw, 16) && translates(q);
+/*@ requires \valid(q) && translates(q->memory) && \separated(q, q->memory) && shared(raw, 16);
   @ assigns q->region_hint, raw[0 .. 15]; */
 static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, uint8_t *raw)
 {
@@ -69,8 +69,8 @@ static VQ_COLD bool vq_table_fetch(struct vq_device_queue *q, uint64_t address, 
 }
 
 /* Descriptor `i`, as the format of a split ring has it. */
-/*@ requires \valid(q) && translates(q) && \valid(d) && \separated(q, table, d, q->memory);
-  @ requires \valid_read(table) && reachable(table) && i < table->entries;
+/*@ requires \valid(q) && translates(q->memory) && \separated(q, q->memory);
+  @ requires \valid(d) && \valid_read(table) && reachable(*table) && i < table->entries;
   @ assigns q->region_hint, *d; */
 VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *table, uint32_t i,
                            struct vq_descriptor *d, bool big)
@@ -92,10 +92,10 @@ VQ_BODY bool vq_table_load(struct vq_device_queue *q, const struct vq_table *tab
  * (drivers that do it exist), may run over regions, and cannot be longer than the
  * longest queue.
  */
-/*@ requires \valid(q) && \valid(table) && translates(q) && \separated(q, table, q->memory);
+/*@ requires \valid(q) && translates(q->memory) && \separated(q, q->memory) && \valid(table);
   @ assigns q->region_hint, *table;
   @ ensures \result == VQ_NOT_BROKEN ==> !\old(table->indirect) && table->indirect &&
-  @         1 <= table->entries <= VQ_QUEUE_SIZE_MAX && reachable(table); */
+  @         1 <= table->entries <= VQ_QUEUE_SIZE_MAX && reachable(*table); */
 VQ_BODY enum vq_broken vq_table_enter(struct vq_device_queue *q, struct vq_table *table,
                                       uint64_t address, uint32_t bytes)
 {
@@ -135,18 +135,18 @@ struct vq_gather {
     uint64_t bytes;
 };
 
-/*@ predicate gathered(struct vq_memory *m, struct vq_gather *g, struct vq_buffer *b) =
-  @   g->room <= b->room && g->next == b->segments + (b->room - g->room) &&
-  @   (g->writable
-  @      ? b->readable <= b->room - g->room && b->readable_bytes <= g->bytes &&
-  @        between(m, b->segments, 0, b->readable, VQ_READ) &&
-  @        between(m, b->segments, b->readable, b->room - g->room, VQ_WRITE)
-  @      : between(m, b->segments, 0, b->room - g->room, VQ_READ));
+/*@ predicate gathered(struct vq_memory *m, struct vq_gather g, struct vq_buffer b) =
+  @   g.room <= b.room && g.next == b.segments + (b.room - g.room) &&
+  @   (g.writable
+  @      ? b.readable <= b.room - g.room && b.readable_bytes <= g.bytes &&
+  @        between(m, b.segments, 0, b.readable, VQ_READ) &&
+  @        between(m, b.segments, b.readable, b.room - g.room, VQ_WRITE)
+  @      : between(m, b.segments, 0, b.room - g.room, VQ_READ));
   @*/
 
-/*@ requires \valid(g) && \valid_read(buffer) && \separated(g, buffer);
+/*@ requires \valid(g) && \valid_read(buffer);
   @ assigns *g;
-  @ ensures g->bytes == 0 && \forall struct vq_memory *m; gathered(m, g, buffer); */
+  @ ensures g->bytes == 0 && \forall struct vq_memory *m; gathered(m, *g, *buffer); */
 VQ_BODY void vq_gather_begin(struct vq_gather *g, const struct vq_buffer *buffer)
 {
     g->next = buffer->segments;
@@ -156,8 +156,7 @@ VQ_BODY void vq_gather_begin(struct vq_gather *g, const struct vq_buffer *buffer
 }
 
 /* What was collected so far is what the device may read. */
-/*@ requires \valid(g) && room_ok(buffer) && !g->writable && g->room <= buffer->room;
-  @ requires \separated(g, buffer, buffer->segments + (0 .. buffer->room - 1));
+/*@ requires \valid(g) && \valid(buffer) && !g->writable && g->room <= buffer->room;
   @ assigns buffer->readable, buffer->readable_bytes, g->writable;
   @ ensures g->writable && buffer->readable == buffer->room - g->room;
   @ ensures buffer->readable_bytes == g->bytes; */
@@ -168,14 +167,12 @@ VQ_BODY void vq_gather_turn(struct vq_gather *g, struct vq_buffer *buffer)
     g->writable = true;
 }
 
-/*@ requires \valid(g) && room_ok(buffer);
-  @ requires \separated(g, buffer, buffer->segments + (0 .. buffer->room - 1));
-  @ requires g->room <= buffer->room;
+/*@ requires \valid(g) && \valid(buffer) && g->room <= buffer->room;
   @ requires g->writable ==> buffer->readable <= buffer->room - g->room;
   @ assigns g->writable, buffer->readable, buffer->writable, buffer->readable_bytes,
   @         buffer->writable_bytes;
-  @ ensures \forall struct vq_memory *m; gathered{Pre}(m, g, buffer) ==>
-  @         \result == VQ_NOT_BROKEN ==> filled(m, buffer); */
+  @ ensures \forall struct vq_memory *m; gathered(m, \at(*g, Pre), \at(*buffer, Pre)) ==>
+  @         \result == VQ_NOT_BROKEN ==> filled(m, *buffer); */
 VQ_BODY enum vq_broken vq_gather_end(struct vq_gather *g, struct vq_buffer *buffer)
 {
     if (!g->writable)
@@ -187,7 +184,7 @@ VQ_BODY enum vq_broken vq_gather_end(struct vq_gather *g, struct vq_buffer *buff
 }
 
 /* Why an element could not be mapped: nowhere, or in more pieces than there is room for. */
-/*@ requires \valid_read(q) && translates(q);
+/*@ requires \valid_read(q) && translates(q->memory);
   @ assigns \nothing;
   @ ensures \result != VQ_NOT_BROKEN; */
 static VQ_COLD enum vq_broken vq_gather_refusal(const struct vq_device_queue *q, uint64_t address,
@@ -198,17 +195,14 @@ static VQ_COLD enum vq_broken vq_gather_refusal(const struct vq_device_queue *q,
 }
 
 /* Adds one element. */
-/*@ requires \valid(q) && translates(q) && \valid(g) && room_ok(buffer) && aside(q, buffer);
-  @ requires \valid_read(element) && \separated(element, q, g, buffer,
-  @   buffer->segments + (0 .. buffer->room - 1));
-  @ requires \separated(g, q, buffer, q->memory, buffer->segments + (0 .. buffer->room - 1));
-  @ requires gathered(q->memory, g, buffer) && g->bytes <= 0x4000000000000000;
+/*@ requires \valid(q) && translates(q->memory) && \valid(buffer) && roomy(*buffer);
+  @ requires \separated(q, buffer, q->memory, buffer->segments + (0 .. buffer->room - 1));
+  @ requires \valid(g) && \valid_read(element);
+  @ requires gathered(q->memory, *g, *buffer) && g->bytes <= 0x4000000000000000;
   @ assigns q->region_hint, *g, buffer->readable, buffer->readable_bytes,
   @   buffer->segments[0 .. buffer->room - 1];
-  @ ensures q->memory == \old(q->memory) && buffer->room == \old(buffer->room) &&
-  @   buffer->segments == \old(buffer->segments);
   @ ensures g->bytes <= \old(g->bytes) + element->bytes;
-  @ ensures \result == VQ_NOT_BROKEN ==> gathered(q->memory, g, buffer); */
+  @ ensures \result == VQ_NOT_BROKEN ==> gathered(q->memory, *g, *buffer); */
 VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather *g,
                                      struct vq_buffer *buffer, const struct vq_descriptor *element)
 {
@@ -221,27 +215,12 @@ VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather
             return VQ_BROKEN_CHAIN_ORDER;
         vq_gather_turn(g, buffer);
     }
-    /*@ assert gathered(q->memory, g, buffer) && (g->writable <==> writable); */
-    /*@ assert g->bytes == \at(g->bytes, Pre); */
     if (element->bytes == 0)
         return VQ_NOT_BROKEN;
-    /*@ ghost before:; */
     n = vq_memory_map_near(q->memory, element->address, element->bytes, access, g->next, g->room,
                            &q->region_hint);
-    /*@ assert g->room == \at(g->room, before) && g->next == \at(g->next, before) &&
-      @   g->bytes == \at(g->bytes, before) && g->writable == \at(g->writable, before); */
-    /*@ assert q->memory == \at(q->memory, before) && buffer->room == \at(buffer->room, before) &&
-      @   buffer->segments == \at(buffer->segments, before); */
     if (n == 0)
         return vq_gather_refusal(q, element->address, element->bytes, access);
-    /*@ assert buffer->room == \at(buffer->room, before) &&
-      @   buffer->segments == \at(buffer->segments, before) &&
-      @   buffer->readable == \at(buffer->readable, before) &&
-      @   buffer->readable_bytes == \at(buffer->readable_bytes, before); */
-    /*@ assert \forall integer k; 0 <= k < buffer->room - g->room ==>
-      @   buffer->segments[k].base == \at(buffer->segments[k].base, before) &&
-      @   buffer->segments[k].bytes == \at(buffer->segments[k].bytes, before); */
-    /*@ assert gathered(q->memory, g, buffer); */
     /*@ assert \forall integer k; buffer->room - g->room <= k < buffer->room - g->room + n ==>
       @   within_at(q->memory, g->next, k - (buffer->room - g->room), access); */
     /*@ assert \forall integer k; buffer->room - g->room <= k < buffer->room - g->room + n ==>
@@ -251,27 +230,21 @@ VQ_STEP enum vq_broken vq_gather_add(struct vq_device_queue *q, struct vq_gather
       @   within_at(q->memory, buffer->segments, k, access); */
     /*@ assert between(q->memory, buffer->segments, buffer->room - g->room,
       @   buffer->room - g->room + n, access); */
-    /*@ assert !writable ==> between(q->memory, buffer->segments, 0, buffer->room - g->room + n,
-      @   VQ_READ); */
-    /*@ assert writable ==> between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
-    /*@ assert writable ==> between(q->memory, buffer->segments, buffer->readable,
+    /*@ assert !g->writable ==>
+      @   between(q->memory, buffer->segments, 0, buffer->room - g->room + n, VQ_READ); */
+    /*@ assert g->writable ==>
+      @   between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
+    /*@ assert g->writable ==> between(q->memory, buffer->segments, buffer->readable,
       @   buffer->room - g->room + n, VQ_WRITE); */
     /*@ ghost mapped:; */
     g->next += n;
     g->room -= (uint32_t)n;
     g->bytes += element->bytes;
-    /*@ assert g->bytes == \at(g->bytes, Pre) + element->bytes; */
-    /*@ assert buffer->room - g->room == \at(buffer->room - g->room, mapped) + n; */
+    /*@ assert g->room == \at(g->room, mapped) - n; */
     /*@ assert g->next == buffer->segments + (buffer->room - g->room); */
-    /*@ assert \forall integer k; 0 <= k < buffer->room - g->room ==>
-      @   buffer->segments[k].base == \at(buffer->segments[k].base, mapped) &&
-      @   buffer->segments[k].bytes == \at(buffer->segments[k].bytes, mapped); */
-    /*@ assert !writable ==> between(q->memory, buffer->segments, 0, buffer->room - g->room,
-      @   VQ_READ); */
-    /*@ assert writable ==> between(q->memory, buffer->segments, 0, buffer->readable, VQ_READ); */
-    /*@ assert writable ==> between(q->memory, buffer->segments, buffer->readable,
-      @   buffer->room - g->room, VQ_WRITE); */
-    /*@ assert gathered(q->memory, g, buffer); */
+    /*@ assert g->writable ? buffer->readable <= buffer->room - g->room &&
+      @   buffer->readable_bytes <= g->bytes : \true; */
+    /*@ assert gathered(q->memory, *g, *buffer); */
     return VQ_NOT_BROKEN;
 }
 

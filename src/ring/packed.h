@@ -23,6 +23,8 @@ enum {
     VQ_EVENT_DESCRIPTOR = 2,
 };
 
+/*@ assigns \nothing;
+  @ ensures \result ==> 1 <= size <= 32768; */
 VQ_ALWAYS_INLINE bool vq_packed_size_valid(uint32_t size)
 {
     return size != 0 && size <= VQ_QUEUE_SIZE_MAX;

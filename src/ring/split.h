@@ -110,6 +110,8 @@ VQ_ALWAYS_INLINE bool vq_event_passed(uint16_t event, uint16_t now, uint16_t bef
     return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
 }
 
+/*@ assigns \nothing;
+  @ ensures \result ==> 1 <= size <= 32768; */
 VQ_ALWAYS_INLINE bool vq_split_size_valid(uint32_t size)
 {
     return size != 0 && size <= VQ_QUEUE_SIZE_MAX && (size & (size - 1)) == 0;

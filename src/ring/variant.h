@@ -47,6 +47,11 @@ enum vq_variant {
     VQ_VARIANT_NONE,
 };
 
+/*@ assigns \nothing;
+  @ ensures packed && !big_endian ==> \result == VQ_VARIANT_PACKED;
+  @ ensures packed && big_endian ==> \result == VQ_VARIANT_NONE;
+  @ ensures !packed && big_endian ==> \result == VQ_VARIANT_SPLIT_BIG;
+  @ ensures !packed && !big_endian ==> \result == VQ_VARIANT_SPLIT; */
 static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
 {
     if (packed) /* packed rings are little-endian by definition */
@@ -57,6 +62,8 @@ static inline enum vq_variant vq_variant_of(bool packed, bool big_endian)
 }
 
 /* The bit means this to legacy devices only, which have no packed rings. */
+/*@ requires \valid_read(features);
+  @ assigns \nothing; */
 static inline bool vq_wants_on_empty(const struct vq_features *features)
 {
     return vq_feature(features, VQ_F_NOTIFY_ON_EMPTY) && !vq_feature(features, VQ_F_VERSION_1) &&
@@ -64,6 +71,8 @@ static inline bool vq_wants_on_empty(const struct vq_features *features)
 }
 
 /* Does this build obey all of these? */
+/*@ requires \valid_read(features);
+  @ assigns \nothing; */
 static inline bool vq_variant_obeys(const struct vq_features *features)
 {
     return (VQ_WITH_IN_ORDER || !vq_feature(features, VQ_F_IN_ORDER)) &&
@@ -71,6 +80,8 @@ static inline bool vq_variant_obeys(const struct vq_features *features)
            (VQ_WITH_ON_EMPTY || !vq_wants_on_empty(features));
 }
 
+/*@ assigns \nothing;
+  @ ensures \result ==> 1 <= size <= 32768; */
 static inline bool vq_variant_size_valid(enum vq_variant variant, uint32_t size)
 {
     return variant == VQ_VARIANT_PACKED ? vq_packed_size_valid(size) : vq_split_size_valid(size);
