@@ -93,7 +93,7 @@ struct vq_driver_queue {
     /* Moved by add and publish. */
     uint16_t free_head;
     uint16_t free_count;
-    uint16_t added;          /* descriptors of buffers that were added and not published */
+    uint16_t added;          /* and not published: buffers; with IN_ORDER their descriptors */
     uint16_t last_added;     /* the last of them; each names the one before */
     uint16_t next_available; /* where the next head goes */
     uint16_t published_available;

@@ -19,6 +19,7 @@ VQ_BODY void vq_driver_break_(struct vq_driver_queue *q, enum vq_broken reason)
         q->broken = (uint8_t)reason;
 }
 
+/*@ assigns \nothing; */
 VQ_BODY uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
 {
     return (uint16_t)((i < readable ? 0u : (unsigned)VQ_DESC_WRITE) |
@@ -26,27 +27,47 @@ VQ_BODY uint16_t vq_element_flags(unsigned i, unsigned readable, unsigned last)
 }
 
 /* A buffer of one element gains nothing from a table. */
+/*@ requires \valid_read(q);
+  @ assigns \nothing;
+  @ ensures \result <==> 1 < count <= q->indirect_entries; */
 VQ_BODY bool vq_add_indirect(const struct vq_driver_queue *q, unsigned count)
 {
     return VQ_WITH_INDIRECT && count > 1 && count <= q->indirect_entries;
 }
 
+/*@ requires \valid_read(q);
+  @ assigns \nothing;
+  @ ensures \result == table_at(q->indirect_entries, id); */
 VQ_BODY size_t vq_indirect_offset(const struct vq_driver_queue *q, uint16_t id)
 {
     return (size_t)id * q->indirect_entries * VQ_DESC_BYTES;
 }
 
+/*@ requires \valid_read(q);
+  @ assigns \nothing;
+  @ ensures \result == (uint8_t *)q->indirect_tables + table_at(q->indirect_entries, id); */
 VQ_BODY uint8_t *vq_indirect_table(const struct vq_driver_queue *q, uint16_t id)
 {
     return (uint8_t *)q->indirect_tables + vq_indirect_offset(q, id);
 }
 
+/*@ requires \valid_read(q);
+  @ assigns \nothing; */
 VQ_BODY uint64_t vq_indirect_address(const struct vq_driver_queue *q, uint16_t id)
 {
     return q->indirect_address + vq_indirect_offset(q, id);
 }
 
 /* May this buffer go into the ring now? Gives the descriptors that it needs there. */
+/*@ requires \valid(q) && \valid_read(elements + (0 .. readable + writable - 1));
+  @ requires \valid(need) && \valid(limit);
+  @ assigns *need, *limit;
+  @ ensures \result <= 0;
+  @ ensures \result == VQ_OK ==> q->broken == 0 && 1 <= readable + writable <= q->size;
+  @ ensures \result == VQ_OK ==> *need <= q->free_count &&
+  @   *need == needs(*q, readable + writable);
+  @ ensures \result == VQ_OK ==> bytes_of(elements, 0, readable + writable) <= 0x100000000 &&
+  @   *limit == takes(elements, readable, readable + writable); */
 VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elements[],
                          unsigned readable, unsigned writable, uint16_t *need, uint32_t *limit)
 {
@@ -61,6 +82,16 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
         return VQ_ERR_INVALID;
     if (slots > q->free_count)
         return VQ_ERR_FULL;
+    /*@ loop invariant i <= count;
+      @ loop invariant i <= bytes_of(elements, 0, i) <= 0x100000000;
+      @ loop invariant left == (i == 0 ? 0 : 0x100000000 - bytes_of(elements, 0, i));
+      @ loop invariant i <= readable ==> writable_bytes == 0;
+      @ loop invariant readable <= i ==>
+      @   i - readable <= bytes_of(elements, readable, i) <= bytes_of(elements, 0, i) &&
+      @   writable_bytes == (bytes_of(elements, readable, i) == 0x100000000 ?
+      @     0 : bytes_of(elements, readable, i));
+      @ loop assigns i, left, writable_bytes;
+      @ loop variant count - i; */
     for (unsigned i = 0; i < count; i++) {
         uint32_t bytes = elements[i].bytes;
 
@@ -81,24 +112,33 @@ VQ_BODY int vq_add_check(struct vq_driver_queue *q, const struct vq_element elem
 /*
  * Notes a buffer that was put into the ring. While it is in flight, `next` of its
  * last slot is free to name the buffer added before it, which makes rollback cheap.
- * With IN_ORDER the slots stay a ring, and nothing is ever relinked.
+ * With IN_ORDER the slots stay a ring, nothing is ever relinked, and what was added is
+ * counted in descriptors, not in buffers.
  */
+/*@ requires \valid(q) && slots_ok(*q) && id < q->size && tail < q->size;
+  @ requires need <= q->free_count && 1 <= need <= q->size;
+  @ assigns q->slots[0 .. q->size - 1], q->free_head, q->free_count, q->added, q->last_added;
+  @ ensures slots_ok(*q);
+  @ ensures q->slots[id].count == need && q->slots[id].writable == limit;
+  @ ensures q->free_count == \old(q->free_count) - need;
+  @ ensures others_same{Pre, Post}(q->slots, q->size, id); */
 VQ_BODY void vq_add_note(struct vq_driver_queue *q, uint16_t id, uint16_t tail, uint16_t need,
                          uint32_t limit)
 {
-    q->slots[id].count = need;
     q->slots[id].writable = limit;
     q->free_head = q->slots[tail].next;
+    q->slots[id].count = need;
     q->free_count = (uint16_t)(q->free_count - need);
-    q->added = (uint16_t)(q->added + need);
     if (!VQ_IS_IN_ORDER(q)) {
         q->slots[tail].next = q->last_added;
         q->last_added = id;
+        need = 1;
     }
+    q->added = (uint16_t)(q->added + need);
 }
 
 /* The slot whose `next` is not part of the buffer: ids of a packed ring have one slot each. */
-/*@ requires slots_ok(q) && id < q->size;
+/*@ requires \valid(q) && slots_ok(*q) && id < q->size;
   @ assigns \nothing;
   @ ensures \result < q->size; */
 VQ_BODY uint16_t vq_chain_tail(const struct vq_driver_queue *q, uint16_t id)
@@ -115,13 +155,14 @@ VQ_BODY uint16_t vq_chain_tail(const struct vq_driver_queue *q, uint16_t id)
 }
 
 /* Gives the descriptors of a buffer back: a chain in a split ring, its id in a packed one. */
-/*@ requires slots_ok(q) && id < q->size;
+/*@ requires \valid(q) && slots_ok(*q) && id < q->size;
   @ assigns q->slots[0 .. q->size - 1], q->free_head, q->free_count;
-  @ ensures slots_ok(q);
+  @ ensures slots_ok(*q);
   @ ensures q->slots[id].count == 0;
   @ ensures q->free_count == (uint16_t)(\old(q->free_count) + \old(q->slots[id].count));
   @ ensures \forall integer i; 0 <= i < q->size && i != id ==>
-  @         q->slots[i].count == \old(q->slots[i].count); */
+  @         q->slots[i].count == \old(q->slots[i].count);
+  @ ensures only_freed{Pre, Post}(q->slots, q->size); */
 VQ_BODY void vq_release(struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t count = q->slots[id].count, tail = vq_chain_tail(q, id);
@@ -143,18 +184,17 @@ VQ_BODY uint16_t vq_in_order_after(const struct vq_driver_queue *q, uint16_t id,
 }
 
 /* Was this buffer added, and not yet published? With IN_ORDER the ends of batches tell. */
-/*@ requires slots_ok(q);
+/*@ requires \valid(q) && slots_ok(*q);
   @ assigns \nothing; */
 VQ_BODY bool vq_add_unpublished(const struct vq_driver_queue *q, uint16_t id)
 {
     uint16_t left = VQ_IS_IN_ORDER(q) ? 0 : q->added, at = q->last_added;
 
     /*@ loop invariant at < q->size;
-      @ loop assigns left, at; */
-    while (left != 0 && at != id) {
-        left = (uint16_t)(left - q->slots[at].count);
+      @ loop assigns left, at;
+      @ loop variant left; */
+    for (; left != 0 && at != id; left--)
         at = q->slots[vq_chain_tail(q, at)].next;
-    }
     return left != 0;
 }
 
@@ -162,9 +202,9 @@ VQ_BODY bool vq_add_unpublished(const struct vq_driver_queue *q, uint16_t id)
  * Does the driver wait for this id? The comparison is made in the width in which
  * the device wrote it. False marks the queue broken.
  */
-/*@ requires slots_ok(q) && \valid(done) && \separated(done, q, q->slots + (0 .. q->size - 1));
+/*@ requires \valid(q) && slots_ok(*q) && \valid(done);
   @ assigns q->broken, *done;
-  @ ensures slots_ok(q);
+  @ ensures slots_ok(*q);
   @ ensures \result ==> id < q->size && q->slots[id].count != 0 && q->broken == \old(q->broken);
   @ ensures \result ==> done->id == id && done->reported == written;
   @ ensures \result ==> done->written <= written && done->written <= q->slots[id].writable;
@@ -196,10 +236,11 @@ VQ_BODY bool vq_done_check(struct vq_driver_queue *q, uint32_t id, uint32_t writ
 }
 
 /* IN_ORDER: notes a used element, which stands for all buffers up to the one it names. */
-/*@ requires slots_ok(q);
+/*@ requires \valid(q) && slots_ok(*q);
   @ assigns q->broken, q->batch_open, q->batch_last, q->batch_written;
-  @ ensures slots_ok(q);
-  @ ensures \result ==> q->batch_open && q->slots[q->batch_last].count != 0;
+  @ ensures slots_ok(*q);
+  @ ensures \result ==> q->batch_open && q->slots[q->batch_last].count != 0 &&
+  @   q->broken == \old(q->broken);
   @ ensures !\result ==> q->broken != 0;
   @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken); */
 VQ_BODY bool vq_batch_begin(struct vq_driver_queue *q, uint32_t id, uint32_t written)
@@ -219,15 +260,18 @@ VQ_BODY bool vq_batch_begin(struct vq_driver_queue *q, uint32_t id, uint32_t wri
  * (SPLIT-DRV-INORDER-01, PACKED-DRV-INORDER-01). Gives its descriptors, 0 if the
  * batch goes beyond what is outstanding.
  */
-/*@ requires slots_ok(q) && \valid(done) && \separated(done, q, q->slots + (0 .. q->size - 1));
+/*@ requires \valid(q) && slots_ok(*q) && \valid(done);
   @ assigns q->broken, *done, q->slots[q->batch_next].count, q->free_count, q->batch_next,
   @         q->batch_open;
-  @ ensures slots_ok(q);
+  @ ensures slots_ok(*q);
   @ ensures \result <= q->size;
-  @ ensures 0 < \result ==> done_ok(q, done) && done->id == \old(q->batch_next);
-  @ ensures 0 < \result ==> q->slots[done->id].count == 0;
+  @ ensures 0 < \result ==> given(q->slots, q->size, q->strict, *done) &&
+  @   done->id == \old(q->batch_next) &&
+  @   \result == \old(q->slots[q->batch_next].count) && q->broken == \old(q->broken) &&
+  @   q->free_count == (uint16_t)(\old(q->free_count) + \result);
   @ ensures \result == 0 ==> q->broken != 0;
-  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken); */
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken);
+  @ ensures only_freed{Pre, Post}(q->slots, q->size); */
 VQ_BODY uint16_t vq_batch_next(struct vq_driver_queue *q, struct vq_done *done)
 {
     uint16_t id = q->batch_next, count = q->slots[id].count;
@@ -237,7 +281,7 @@ VQ_BODY uint16_t vq_batch_next(struct vq_driver_queue *q, struct vq_done *done)
         return 0;
     /*@ assert count <= q->size; */
     q->slots[id].count = 0;
-    /*@ assert slots_ok(q); */
+    /*@ assert slots_ok(*q); */
     q->free_count = (uint16_t)(q->free_count + count);
     q->batch_next = vq_in_order_after(q, id, count);
     q->batch_open = !last;

@@ -12,6 +12,8 @@
 #include "packed.h"
 
 /* Stores a slot, unless it is the first of an unpublished batch, which waits for publish. */
+/*@ requires \valid(q) && shared(q->descriptors, 16 * q->size) && position_ok(at, q->size);
+  @ assigns ((uint8_t *)q->descriptors)[16 * slot_of(at) .. 16 * slot_of(at) + 15], q->first; */
 VQ_BODY void vq_packed_fill(struct vq_driver_queue *q, uint16_t at, uint64_t address,
                             uint32_t bytes, uint16_t id, uint16_t flags)
 {
@@ -23,12 +25,21 @@ VQ_BODY void vq_packed_fill(struct vq_driver_queue *q, uint16_t at, uint64_t add
 }
 
 /* PACKED-DRV-INDIR-02: of the flags only WRITE. */
+/*@ requires \valid_read(q) && \valid_read(elements + (0 .. count - 1));
+  @ requires count <= q->indirect_entries && table_ok(*q, id);
+  @ assigns
+  @   ((uint8_t *)q->indirect_tables + table_at(q->indirect_entries, id))[0 .. 16 * count - 1]; */
 VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
                                   const struct vq_element elements[], unsigned readable,
                                   unsigned count)
 {
     uint8_t *table = vq_indirect_table(q, id);
 
+    /*@ loop invariant i <= count &&
+      @   table == (uint8_t *)q->indirect_tables + (table_at(q->indirect_entries, id) + 16 * i);
+      @ loop assigns i, table,
+      @   ((uint8_t *)q->indirect_tables + table_at(q->indirect_entries, id))[0 .. 16 * count - 1];
+      @ loop variant count - i; */
     for (unsigned i = 0; i < count; i++, table += VQ_DESC_BYTES) {
         struct vq_packed_tail t = {elements[i].bytes, 0,
                                    (uint16_t)(i < readable ? 0 : VQ_DESC_WRITE)};
@@ -38,6 +49,24 @@ VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
     }
 }
 
+/*@ requires \valid(q) && driver_packed(*q) && tables_ok(*q);
+  @ requires \valid_read(elements + (0 .. readable + writable - 1));
+  @ assigns q->slots[0 .. q->size - 1], q->free_head, q->free_count, q->added, q->last_added,
+  @   q->next_available, q->first, ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
+  @   ((uint8_t *)q->indirect_tables +
+  @     table_at(q->indirect_entries, q->free_head))[0 .. 16 * q->indirect_entries - 1];
+  @ ensures slots_ok(*q) && position_ok(q->next_available, q->size);
+  @ ensures packed_used(*q) && packed_free(*q);
+  @ ensures 0 <= \result ==> \result == \old(q->free_head) && \old(q->broken) == 0 &&
+  @   1 <= readable + writable <= q->size &&
+  @   q->slots[\result].count == \old(q->free_count) - q->free_count &&
+  @   q->slots[\result].count == needs(*q, readable + writable) &&
+  @   q->slots[\result].writable == \old(takes(elements, readable, readable + writable));
+  @ ensures others_same{Pre, Post}(q->slots, q->size, \result);
+  @ ensures 0 <= \result ==> q->next_available ==
+  @   advanced(\old(q->next_available), needs(*q, readable + writable), q->size);
+  @ ensures \result < 0 ==> q->next_available == \old(q->next_available) &&
+  @   q->free_count == \old(q->free_count) && q->free_head == \old(q->free_head); */
 VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element elements[],
                           unsigned readable, unsigned writable)
 {
@@ -56,6 +85,10 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
                        VQ_DESC_INDIRECT);
         at = vq_packed_advance(at, 1, q->size);
     } else {
+        /*@ loop invariant i <= count && at == advanced(q->next_available, i, q->size) &&
+          @   position_ok(at, q->size);
+          @ loop assigns i, at, q->first, ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1];
+          @ loop variant count - i; */
         for (unsigned i = 0; i < count; i++) {
             vq_packed_fill(q, at, elements[i].address, elements[i].bytes, id,
                            vq_element_flags(i, readable, count - 1));
@@ -69,6 +102,10 @@ VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element ele
     return id;
 }
 
+/*@ requires \valid(q) && shared(q->descriptors, 16 * q->size) && position_ok(before, q->size);
+  @ assigns ((uint8_t *)q->descriptors)[16 * slot_of(before) .. 16 * slot_of(before) + 15],
+  @   q->published_available, q->added;
+  @ ensures q->published_available == now && q->added == 0; */
 VQ_BODY void vq_packed_show_available(struct vq_driver_queue *q, uint16_t before, uint16_t now)
 {
     /* PACKED-DRV-SUPPLY-02, PACKED-DRV-SG-07 */
@@ -78,6 +115,12 @@ VQ_BODY void vq_packed_show_available(struct vq_driver_queue *q, uint16_t before
     q->added = 0;
 }
 
+/*@ requires \valid(q) && driver_packed(*q);
+  @ assigns ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1], q->published_available, q->added;
+  @ ensures driver_packed(*q) && q->published_available == q->next_available;
+  @ ensures \old(q->published_available) == q->next_available ==>
+  @   !\result && q->added == \old(q->added);
+  @ ensures \old(q->published_available) != q->next_available ==> q->added == 0; */
 VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
 {
     uint16_t before = q->published_available, now = q->next_available;
@@ -91,8 +134,9 @@ VQ_BODY bool vq_packed_publish_available(struct vq_driver_queue *q)
 }
 
 /* Is a buffer used? None can be of which nothing was published. */
-/*@ requires driver_packed(q);
-  @ assigns \nothing; */
+/*@ requires driver_packed(*q);
+  @ assigns \nothing;
+  @ ensures \result ==> q->broken == 0 && q->next_used != q->published_available; */
 VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
 {
     uint16_t at = q->next_used;
@@ -105,6 +149,18 @@ VQ_BODY bool vq_packed_used(struct vq_driver_queue *q)
 }
 
 /* Takes one used buffer; gives the slots that it covered, 0 if there is none. */
+/*@ requires \valid(q) && slots_ok(*q) && \valid(done);
+  @ requires shared(q->descriptors, 16 * q->size) && position_ok(q->next_used, q->size);
+  @ assigns q->broken, q->slots[0 .. q->size - 1], q->free_head, q->free_count, q->batch_open,
+  @   q->batch_next, q->batch_last, q->batch_written, *done;
+  @ ensures slots_ok(*q) && \result <= q->size;
+  @ ensures 0 < \result ==> given(q->slots, q->size, q->strict, *done) &&
+  @   q->broken == \old(q->broken) &&
+  @   \result == \old(q->slots[\at(done->id, Post)].count) &&
+  @   q->free_count == (uint16_t)(\old(q->free_count) + \result);
+  @ ensures \result == 0 ==> q->broken != 0 || q->free_count == \old(q->free_count);
+  @ ensures \old(q->broken) != 0 ==> q->broken == \old(q->broken);
+  @ ensures only_freed{Pre, Post}(q->slots, q->size); */
 VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *done)
 {
     uint16_t at = q->next_used, slots;
@@ -130,14 +186,35 @@ VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *do
     return vq_batch_next(q, done);
 }
 
+/*@ requires \valid(q) && driver_packed(*q) && \valid(done + (0 .. count - 1));
+  @ requires \separated(done + (0 .. count - 1), q->slots + (0 .. q->size - 1));
+  @ assigns q->broken, q->next_used, q->slots[0 .. q->size - 1], q->free_head, q->free_count,
+  @   q->batch_open, q->batch_next, q->batch_last, q->batch_written, done[0 .. count - 1];
+  @ ensures slots_ok(*q) && \result <= count;
+  @ ensures position_ok(q->next_used, q->size) && packed_used(*q) && packed_free(*q);
+  @ ensures all_given{Pre, Post}(q->slots, q->size, q->strict, done, \result);
+  @ ensures \old(q->broken) != 0 ==> \result == 0 && q->broken == \old(q->broken); */
 VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)
 {
     size_t n;
 
+    /*@ loop invariant slots_ok(*q) && n <= count;
+      @ loop invariant position_ok(q->next_used, q->size) && packed_used(*q) && packed_free(*q);
+      @ loop invariant all_given{Pre, Here}(q->slots, q->size, q->strict, done, n);
+      @ loop invariant only_freed{Pre, Here}(q->slots, q->size);
+      @ loop invariant \at(q->broken, Pre) != 0 ==> n == 0 && q->broken == \at(q->broken, Pre);
+      @ loop assigns n, q->broken, q->next_used, q->slots[0 .. q->size - 1], q->free_head,
+      @   q->free_count, q->batch_open, q->batch_next, q->batch_last, q->batch_written,
+      @   done[0 .. count - 1];
+      @ loop variant count - n; */
     for (n = 0; n < count && !q->broken && q->next_used != q->published_available; n++) {
         uint16_t left = vq_packed_distance(q->next_used, q->published_available, q->size);
-        uint16_t slots = vq_packed_get_one(q, &done[n]);
-
+        uint16_t slots;
+        /*@ ghost turn:; */
+        slots = vq_packed_get_one(q, &done[n]);
+        /*@ assert done_same{turn, Here}(done, n); */
+        /*@ assert all_given{Pre, Here}(q->slots, q->size, q->strict, done, n); */
+        /*@ assert slots != 0 ==> \forall integer k; 0 <= k < n ==> done[k].id != done[n].id; */
         if (slots == 0)
             break;
         /* Of what was added and not yet published, nothing can be used. */
@@ -154,8 +231,14 @@ VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], s
  * All slots of a batch but the first carry their flags already. Whoever rolls the
  * batch back must make them look as they did: used, a round ago.
  */
+/*@ requires \valid(q) && slots_ok(*q) && packed_areas(*q) && packed_used(*q);
+  @ assigns ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1]; */
 VQ_BODY void vq_packed_withdraw(struct vq_driver_queue *q)
 {
+    /*@ loop invariant position_ok(at, q->size);
+      @ loop invariant 0 <= ahead_by(at, q->next_available, q->size) <= q->size;
+      @ loop assigns at, ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1];
+      @ loop variant ahead_by(at, q->next_available, q->size); */
     for (uint16_t at = q->published_available; at != q->next_available;
          at = vq_packed_advance(at, 1, q->size)) {
         struct vq_packed_tail t = {.flags = vq_packed_used_flags(at ^ VQ_PACKED_WRAP)};
@@ -164,6 +247,8 @@ VQ_BODY void vq_packed_withdraw(struct vq_driver_queue *q)
     }
 }
 
+/*@ requires \valid(q) && shared(q->driver_area, 4);
+  @ assigns ((uint8_t *)q->driver_area)[0 .. 3]; */
 VQ_BODY void vq_packed_want_signals(struct vq_driver_queue *q, bool wanted)
 {
     vq_packed_wish(q->driver_area, wanted, q->event_idx, q->next_used);
