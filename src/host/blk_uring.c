@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vhost_user/clock.h>
+
 #include "blk_file.h"
 #include "blk_list.h"
 
@@ -20,8 +22,8 @@
 #define VQ_BLK_CQES      32u
 
 /* How long the kernel may be short of memory before a request fails. */
+#define VQ_BLK_SUBMIT_MS       1000
 #define VQ_BLK_SUBMIT_PAUSE_US 100u
-#define VQ_BLK_SUBMIT_TRIES    10000u
 
 struct uring_lane {
     struct vq_blk_lane lane;
@@ -114,7 +116,7 @@ static void give_up(struct uring_lane *l)
  * it is short of memory. */
 static bool push(struct uring_lane *l)
 {
-    unsigned tries = l->refused ? 1 : VQ_BLK_SUBMIT_TRIES;
+    int64_t until = 0;
 
     while (io_uring_sq_ready(&l->ring) != 0) {
         const int result = io_uring_submit(&l->ring);
@@ -123,7 +125,12 @@ static bool push(struct uring_lane *l)
 
         if (result > 0)
             continue;
-        if (!passes || --tries == 0)
+        if (!passes || l->refused)
+            return false;
+        const int64_t now = vq_clock_ms();
+        if (until == 0)
+            until = now + VQ_BLK_SUBMIT_MS;
+        else if (now >= until)
             return false;
         (void)usleep(VQ_BLK_SUBMIT_PAUSE_US);
     }

@@ -39,7 +39,7 @@ struct vq_workers_config {
     struct vq_device_model *model;
     unsigned threads; /* 0: as many as CPUs may be used; never more than queues */
     uint32_t poll_us; /* longest poll for more work before sleeping; 0 sleeps at once */
-    void *opaque;     /* for the calls below, which come from worker threads */
+    void *opaque;     /* for the calls below; all but `slow` come from worker threads */
     /* A used buffer notification for a queue that has no call descriptor. NULL: drop it. Must not
      * wait for the control thread. */
     void (*call)(void *opaque, uint16_t queue);
