@@ -233,6 +233,9 @@ static bool write_tail(struct range *r)
     if (r->tail_bytes == 0)
         return true;
     job->bytes = r->disk->driver.facts.block_size;
+    /* The disk may end in a part of a block. */
+    if (job->bytes > disk_bytes(r->disk) - r->next)
+        job->bytes = (uint32_t)(disk_bytes(r->disk) - r->next);
     job->request = (struct vq_blk_driver_request){.type = VQ_BLK_T_IN,
                                                   .sector = r->next >> VQ_BLK_SECTOR_SHIFT};
     enum vq_error error;
@@ -342,7 +345,7 @@ static int over_range(struct blk_disk *disk, uint32_t type, const char *name)
 {
     struct range r;
     if (!range_of(disk, &r) || !aligned(disk, "--offset", r.first) ||
-        !aligned(disk, "--length", r.end - r.first))
+        !aligned(disk, "--length", r.end - r.first) || (type == VQ_BLK_T_OUT && !chunk_fits(disk)))
         return VQ_EXIT_USAGE;
     r.type = type;
     struct blk_work work = {range_next, range_done, &r, name};

@@ -91,6 +91,22 @@ reads_parts() {
     server_stop
 }
 
+# Where the device cannot write zeroes by itself, they are written, in whole blocks as well.
+zeroes_parts() {
+    random_disk disk 4
+    cp disk wanted
+    server_start disk --logical-block-size 65536 --disable write_zeroes || return
+    if blk zero --length 65536 --chunk 32k 2>zero.log; then
+        why="a block was written in parts"
+        return 1
+    fi
+    grep -q "must hold a block of the disk, 65536" zero.log || { why="not said what --chunk must be: $(cat zero.log)"; return 1; }
+    blk zero --offset 65536 --length 262144 --chunk 96k 2>zero.log || { why="vq blk zero: status $?: $(tail -n 2 zero.log)"; return 1; }
+    server_stop || return
+    dd if=/dev/zero of=wanted bs=65536 seek=1 count=4 conv=notrunc status=none
+    expect "the disk after zeroes were written" "$(sum_of disk)" "$(sum_of wanted)"
+}
+
 verifies() { # DISK SERVER-OPTION... [-- BLK-OPTION...]
     local disk=$1 options=()
     shift
@@ -174,6 +190,7 @@ test_case "vq blk verify against vq serve blk over memory" verifies memory:64M
 test_case "vq blk info, read, write, flush, discard against vq serve blk" all_verbs
 test_case "vq blk read begins and ends anywhere inside of a block" reads_parts
 test_case "vq blk write ends anywhere inside of a block" writes_parts
+test_case "vq blk zero writes whole blocks" zeroes_parts
 if [ -z "${QUICK:-}" ]; then
     test_case "vq blk info, read, write, flush against qemu-storage-daemon" with_daemon all_verbs
     test_case "vq blk read of parts of blocks, against qemu-storage-daemon" with_daemon reads_parts
