@@ -64,7 +64,7 @@ struct server {
 
 static bool failed(const char *what, const char *why)
 {
-    (void)fprintf(stderr, "vq serve: %s%s%s\n", what, *why ? ": " : "", why);
+    report_trouble("%s%s%s", what, *why ? ": " : "", why);
     return false;
 }
 
@@ -109,8 +109,7 @@ static bool wait_for_lock(void *context, unsigned waited_ms)
     struct server *s = context;
 
     if (waited_ms == LOCK_NOTE_MS)
-        (void)fprintf(stderr, "vq serve: %s is locked by another process; waiting for it\n",
-                      s->options.file);
+        report_trouble("%s is locked by another process; waiting for it", s->options.file);
     return waited_ms < LOCK_WAIT_MS && !signalled(s);
 }
 
@@ -214,19 +213,18 @@ static void on_slow(void *opaque, const struct vq_worker_wait *wait)
     s->slow_seen_ms = wait->waited_ms;
     if (wait->waited_ms >= s->slow_note_ms) {
         s->slow_note_ms = wait->waited_ms + SLOW_AGAIN_MS;
-        (void)fprintf(stderr, "vq serve: queue %u waits for %s since %u s: ", wait->queue,
-                      disk_name(s), wait->waited_ms / 1000);
         if (wait->stopping)
-            (void)fprintf(stderr, "it stops, but not all of the %u requests in flight are done\n",
-                          wait->in_flight);
+            report_trouble("queue %u waits for %s since %u s: it stops, but not all of the %u "
+                           "requests in flight are done",
+                           wait->queue, disk_name(s), wait->waited_ms / 1000, wait->in_flight);
         else
-            (void)fprintf(stderr, "its thread does not come back from it\n");
+            report_trouble("queue %u waits for %s since %u s: its thread does not come back from "
+                           "it",
+                           wait->queue, disk_name(s), wait->waited_ms / 1000);
     }
     if (signalled(s))
-        (void)fprintf(stderr,
-                      "vq serve: %s: ends when %s has done what is in flight; a second one ends it "
-                      "at once\n",
-                      s->why, disk_name(s));
+        report_trouble("%s: ends when %s has done what is in flight; a second one ends it at once",
+                       s->why, disk_name(s));
 }
 
 static void end_session(struct server *s, const char *reason, bool broken)
@@ -385,6 +383,8 @@ int vq_cmd_serve(int argc, char **argv)
                        .why = "its connection ended",
                        .status = VQ_EXIT_OK};
 
+    /* A line at a time, whoever else writes there. */
+    (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
     switch (serve_parse(&s.options, argc, argv)) {
     case SERVE_DONE:
         return VQ_EXIT_OK;

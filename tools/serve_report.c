@@ -1,6 +1,8 @@
-/* Lines on standard output. Text from elsewhere is escaped, so that a line stays a line. */
+/* Lines, whole ones. Text from elsewhere is escaped, so that a line stays a line. */
 #include "serve_report.h"
 
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include <vq/blk.h>
@@ -58,7 +60,7 @@ static void json_string(const char *text)
     (void)putchar('"');
 }
 
-static void plain_string(const char *text)
+static void plain_string(FILE *out, const char *text)
 {
     size_t bytes;
 
@@ -66,12 +68,27 @@ static void plain_string(const char *text)
         bytes = character(c);
         if (bytes == 0 || is_control(c))
             for (size_t i = 0; i < (bytes ? bytes : 1); i++)
-                (void)printf("\\x%02x", c[i]);
+                (void)fprintf(out, "\\x%02x", c[i]);
         else if (*c == '\\')
-            (void)printf("\\\\");
+            (void)fputs("\\\\", out);
         else
-            (void)fwrite(c, 1, bytes, stdout);
+            (void)fwrite(c, 1, bytes, out);
     }
+}
+
+void report_trouble(const char *format, ...)
+{
+    char line[PATH_MAX + 512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    flockfile(stderr);
+    (void)fputs("vq serve: ", stderr);
+    plain_string(stderr, line);
+    (void)fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 static void begin(void)
@@ -120,12 +137,12 @@ void report_ready(const struct serve_options *o, const struct serve_disk *disk)
         (void)printf("ready: ");
         print_size(disk->bytes);
         (void)printf("%s from ", disk->read_only ? ", read-only," : "");
-        plain_string(o->file ? o->file : disk->kind);
+        plain_string(stdout, o->file ? o->file : disk->kind);
         (void)printf("%s%s%s, %u queue%s of up to %u, on ", o->file ? " (" : "",
                      o->file ? disk->kind : "", o->file ? ")" : "", o->queues,
                      o->queues == 1 ? "" : "s", o->queue_size);
         if (o->socket_path)
-            plain_string(o->socket_path);
+            plain_string(stdout, o->socket_path);
         else
             (void)printf("descriptor %d", o->fd);
     }
@@ -159,7 +176,7 @@ void report_disconnected(const struct serve_options *o, const char *reason, uint
         (void)printf(",\"requests\":%llu", (unsigned long long)requests);
     } else {
         (void)printf("disconnected: ");
-        plain_string(reason);
+        plain_string(stdout, reason);
         (void)printf(", %llu request%s served", (unsigned long long)requests,
                      requests == 1 ? "" : "s");
     }
