@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@
 
 #define LOCK_NOTE_MS 500u
 #define LOCK_WAIT_MS 10000u
+/* For words about a path, of which those after it say what to do. */
+#define WHY_BYTES (PATH_MAX + 256)
 /* How long a front end that cannot be accepted is left in the backlog. */
 #define ACCEPT_PAUSE_MS 1000u
 /* A disk that does not answer is told of after the one, and again after each of the other. */
@@ -123,7 +126,7 @@ static bool open_disk(struct server *s)
                                              .bytes = o->bytes,
                                              .read_only = o->read_only,
                                              .lanes = o->queues};
-    char why[256] = "";
+    char why[WHY_BYTES] = "";
 
     s->backend = vq_blk_backend_open(&options, why, sizeof(why));
     if (!s->backend)
@@ -268,7 +271,8 @@ static void accept_front_end(struct server *s)
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         /* It stays in the backlog: look again later rather than at once for ever. */
         if (!s->cannot_accept_told)
-            (void)failed("cannot accept a front end", strerror(errno));
+            (void)failed("cannot accept a front end, which waits until there is room for it",
+                         strerror(errno));
         s->cannot_accept_told = true;
         s->accept_at_ms = vq_clock_ms() + ACCEPT_PAUSE_MS;
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
@@ -321,7 +325,7 @@ static bool take_descriptor(struct server *s)
 
 static bool start_listening(struct server *s)
 {
-    char why[256];
+    char why[WHY_BYTES];
 
     if (!s->options.socket_path)
         return take_descriptor(s);

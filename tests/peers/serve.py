@@ -115,6 +115,8 @@ def wrong_options():
 def no_image():
     done = run("blk", "--socket-path", "s", "--blk-file", "missing.img")
     assert done.returncode == 1 and "missing.img" in done.stderr, done
+    done = run("blk", "--socket-path", "s", "--blk-file", "./" * 1000 + "missing.img")
+    assert done.returncode == 1 and "make it first" in done.stderr, done
     assert not os.path.exists("s")
     done = run("blk", "--socket-path", "x" * 200, "--memory", "1M")
     assert done.returncode == 1 and "shorter" in done.stderr, done
