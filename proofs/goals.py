@@ -41,8 +41,9 @@ UNITS = [
         "vq_device_enable_notifications",
     ]),
     ("src/ring/driver.c", REFERENCES, [
-        "vq_driver_break_", "vq_chain_tail", "vq_release", "vq_in_order_after",
-        "vq_add_unpublished", "vq_done_check", "vq_batch_begin", "vq_batch_next",
+        "vq_packed_as_before", "vq_driver_break_", "vq_chain_tail", "vq_release",
+        "vq_in_order_after", "vq_add_unpublished", "vq_done_check", "vq_batch_begin",
+        "vq_batch_next",
         "vq_split_used", "vq_packed_used", "vq_split_batch_next", "vq_split_get_one",
         "vq_packed_get_one",
     ]),

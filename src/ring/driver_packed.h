@@ -196,6 +196,7 @@ VQ_BODY uint16_t vq_packed_get_one(struct vq_driver_queue *q, struct vq_done *do
   @ ensures \old(q->broken) != 0 ==> \result == 0 && q->broken == \old(q->broken); */
 VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], size_t count)
 {
+    uint16_t usual = 1;
     size_t n;
 
     /*@ loop invariant slots_ok(*q) && n <= count;
@@ -205,7 +206,7 @@ VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], s
       @ loop invariant \at(q->broken, Pre) != 0 ==> n == 0 && q->broken == \at(q->broken, Pre);
       @ loop assigns n, q->broken, q->next_used, q->slots[0 .. q->size - 1], q->free_head,
       @   q->free_count, q->batch_open, q->batch_next, q->batch_last, q->batch_written,
-      @   done[0 .. count - 1];
+      @   done[0 .. count - 1], usual;
       @ loop variant count - n; */
     for (n = 0; n < count && !q->broken && q->next_used != q->published_available; n++) {
         uint16_t left = vq_packed_distance(q->next_used, q->published_available, q->size);
@@ -222,7 +223,8 @@ VQ_BODY size_t vq_packed_get(struct vq_driver_queue *q, struct vq_done done[], s
             vq_driver_break_(q, VQ_BROKEN_USED_NOT_IN_FLIGHT);
             break;
         }
-        q->next_used = vq_packed_advance(q->next_used, slots, q->size);
+        usual = vq_packed_as_before(slots, usual);
+        q->next_used = vq_packed_advance(q->next_used, usual, q->size);
     }
     return n;
 }

@@ -43,6 +43,27 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_advance(uint16_t at, uint16_t by, uint16_t s
     return (uint16_t)next;
 }
 
+/*
+ * What a buffer covers, which is mostly what the one before it covered. A branch says so, which
+ * is predicted: the next position need not wait until the id, and what it stands for, are loaded.
+ */
+/*@ assigns \nothing;
+  @ ensures \result == slots; */
+VQ_ALWAYS_INLINE uint16_t vq_packed_as_before(uint16_t slots, uint16_t before)
+{
+#if defined(__OPTIMIZE_SIZE__) || defined(__FRAMAC__)
+    (void)before;
+    return slots;
+#else
+    if (__builtin_expect(slots != before, 0)) {
+        before = slots;
+        /* Or the compiler finds that both ways give `slots`. */
+        __asm__ volatile("" : "+r"(before));
+    }
+    return before;
+#endif
+}
+
 /* Slots from `from` to `to`, at most one round; a whole round is `size`, not 0. Of positions that
  * the ring does not have, some number. */
 /*@ requires 1 <= size <= 32768;
