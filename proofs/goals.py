@@ -16,7 +16,11 @@ UNITS = [
     ]),
     ("src/ring/device.c", CASTS, ["vq_memory_map_near", "vq_table_fetch"]),
     ("src/ring/device.c", REFERENCES, [
-        "vq_event_passed", "vq_descriptor_of", "vq_descriptor_load", "vq_descriptor_store",
+        "vq_aligned", "vq_cache_clean", "vq_cache_invalidate", "vq_platform_barrier",
+        "vq_platform_order", "vq_full_fence", "vq_ring_flags", "vq_ring_idx", "vq_used_event",
+        "vq_avail_event", "vq_packed_available_flags", "vq_packed_used_flags", "vq_packed_is",
+        "vq_packed_rest", "vq_event_passed", "vq_descriptor_of", "vq_descriptor_load",
+        "vq_descriptor_store",
         "vq_avail_slot", "vq_used_slot", "vq_packed_advance", "vq_packed_distance",
         "vq_packed_slot", "vq_packed_observe", "vq_packed_store", "vq_packed_publish",
         "vq_packed_wish", "vq_packed_wanted", "vq_packed_is_available",
@@ -76,6 +80,9 @@ ADMITTED = ["bytes", "carry_16", "carry_32", "flying_change", "flying_holds", "f
             "flying_same", "frozen", "mapped", "mask_apart", "mask_one", "mask_one_left",
             "mask_size", "mask_slot", "mask_wrap", "shift_8", "total_grows", "total_more",
             "total_none", "total_same", "wrap_32", "wrap_64"]
+
+# Functions of others, of which the sources say what they do.
+EXTERNAL = ["memset"]
 
 REGION = "src/ring/region.h"
 MEMORY = "src/ring/memory.c"
@@ -186,8 +193,11 @@ MUTANTS = [
     ("more popped than there are buffers for", SPLIT_POP,
      "    if (count > available)\n        count = available;\n", "    count = available;\n",
      DEVICE, ["vq_split_pop"]),
-    ("a buffer pushed that was not popped", DEVICE,
+    ("a buffer pushed whose id is not one of the queue's", DEVICE,
      "        if (descriptors == 0)\n            return VQ_ERR_RANGE;\n", "",
+     DEVICE, ["vq_device_push"]),
+    ("a buffer pushed that was not popped", DEVICE,
+     "        if (descriptors == 0)\n", "        if (id >= q->size)\n",
      DEVICE, ["vq_device_push"]),
     ("a buffer that may be pushed twice", DEVICE,
      "            q->in_flight[id] = 0;\n", "", DEVICE, ["vq_device_push"]),
@@ -236,8 +246,8 @@ MUTANTS = [
      "slots > left || (slots == left && VQ_BATCH_OPEN(q))", "slots == left && VQ_BATCH_OPEN(q)",
      DRIVER, ["vq_packed_get"]),
     ("a wrap counter that get leaves behind", PACKED_GET,
-     "vq_packed_advance(q->next_used, slots, q->size);",
-     "vq_packed_advance(q->next_used, slots, q->size) & VQ_PACKED_SLOT;",
+     "vq_packed_advance(q->next_used, usual, q->size);",
+     "vq_packed_advance(q->next_used, usual, q->size) & VQ_PACKED_SLOT;",
      DRIVER, ["vq_packed_get"]),
     ("a buffer added that needs more than is free", ADD,
      "    if (slots > q->free_count)\n        return VQ_ERR_FULL;\n", "",

@@ -77,8 +77,8 @@ struct vq_device_queue {
     bool indirect;
     bool event_idx;
     bool platform;
-    bool on_empty; /* legacy, with NOTIFY_ON_EMPTY */
-    uint8_t broken;
+    bool on_empty;  /* legacy, with NOTIFY_ON_EMPTY */
+    uint8_t broken; /* moved by pop and pending */
     void *descriptors;
     void *driver_area;
     void *device_area;
@@ -124,8 +124,8 @@ struct vq_used {
 /*
  * Checks the configuration and makes a running queue of it. The ring itself is
  * not touched, so that a queue can be taken over in mid-flight.
- * VQ_ERR_SIZE, VQ_ERR_ALIGN, VQ_ERR_INVALID; VQ_ERR_UNSUPPORTED for a format that
- * was left out of this build.
+ * VQ_ERR_SIZE, VQ_ERR_ALIGN, VQ_ERR_INVALID, VQ_ERR_RANGE for a position outside of a packed
+ * ring; VQ_ERR_UNSUPPORTED for a format or a feature that was left out of this build.
  */
 enum vq_error vq_device_init(struct vq_device_queue *q, const struct vq_device_config *config);
 

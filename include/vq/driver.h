@@ -117,8 +117,8 @@ struct vq_done {
 /*
  * Checks the configuration, zeroes the three parts (SPLIT-DRV-AVAILSUPP-01) and
  * makes an empty queue of them. Tell the device about it only afterwards.
- * VQ_ERR_SIZE, VQ_ERR_ALIGN, VQ_ERR_INVALID; VQ_ERR_UNSUPPORTED for a format that
- * was left out of this build.
+ * VQ_ERR_SIZE, VQ_ERR_ALIGN, VQ_ERR_INVALID; VQ_ERR_UNSUPPORTED for a format or a feature
+ * that was left out of this build.
  */
 enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_config *config);
 

@@ -285,7 +285,7 @@ VQ_ALWAYS_INLINE void vq_platform_order(bool platform)
 
 /* SPLIT-DRV-SUPPLY-06, PACKED-DRV-SUPPLY-03 and their twins on the device's end. With
  * ORDER_PLATFORM it is the platform's barrier; a Cortex-M has no other, and on RISC-V it
- * costs no more, so that there is nothing to choose. */
+ * is no more code, so that there is nothing to choose. */
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE void vq_full_fence(bool platform)
 {

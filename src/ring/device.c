@@ -80,11 +80,19 @@ size_t vq_device_pop(struct vq_device_queue *q, struct vq_buffer *const buffers[
   @ assigns q->next_used, q->outstanding, q->first, q->in_flight[0 .. q->size - 1],
   @   q->order[0 .. q->size - 1], ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
   @   ((uint8_t *)q->device_area)[0 .. 5 + 8 * q->size];
-  @ ensures device_any(*q); */
+  @ ensures device_any(*q);
+  @ ensures \result == VQ_OK ==> \forall integer k; 0 <= k < count ==>
+  @   used[k].id < q->size && \old(q->in_flight[used[k].id]) != 0; */
 enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used used[], size_t count)
 {
     /*@ loop invariant device_any(*q) && 0 <= count <= \at(count, Pre);
       @ loop invariant used == \at(used, Pre) + (\at(count, Pre) - count);
+      @ loop invariant \forall integer i; 0 <= i < q->size ==>
+      @   q->in_flight[i] == \at(q->in_flight[i], Pre) || q->in_flight[i] == 0;
+      @ loop invariant \forall integer k; 0 <= k < \at(count, Pre) ==>
+      @   \at(used, Pre)[k].id == \at(used[k].id, Pre);
+      @ loop invariant \forall integer k; 0 <= k < \at(count, Pre) - count ==>
+      @   \at(used[k].id, Pre) < q->size && \at(q->in_flight[used[k].id], Pre) != 0;
       @ loop assigns count, used, q->next_used, q->outstanding, q->first,
       @   q->in_flight[0 .. q->size - 1], q->order[0 .. q->size - 1],
       @   ((uint8_t *)q->descriptors)[0 .. 16 * q->size - 1],
@@ -102,6 +110,8 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
                 return VQ_ERR_RANGE;
             /*@ assert flying(q->in_flight, q->size) ==
               @   \at(flying(q->in_flight, q->size), found); */
+            /*@ assert \forall integer k; 0 <= k < \at(count, Pre) ==>
+              @   \at(used, Pre)[k].id == \at(used[k].id, Pre); */
             /*@ assert device_any(*q); */
         } else {
             /* A copy, since the compiler cannot know that the next line does not change it. */
@@ -111,6 +121,8 @@ enum vq_error vq_device_push(struct vq_device_queue *q, const struct vq_used use
             q->in_flight[id] = 0;
             /*@ assert flying(q->in_flight, q->size) ==
               @   \at(flying(q->in_flight, q->size), before) - descriptors; */
+            /*@ assert \forall integer k; 0 <= k < \at(count, Pre) ==>
+              @   \at(used, Pre)[k].id == \at(used[k].id, Pre); */
             VQ_BY_VARIANT(q, put, &one, 1, descriptors);
             /*@ assert device_any(*q); */
         }

@@ -13,8 +13,7 @@
 
 /*
  * Follows a chain in one table from entry `i` on, to its end or to a descriptor
- * that points to another table, which is then in `d` (and no flag but INDIRECT, and
- * perhaps WRITE, in its flags).
+ * that points to another table, which is then in `d`.
  */
 /*@ requires \valid(q) && translates(q->memory) && \valid(buffer) && roomy(*buffer);
   @ requires \separated(q, buffer, q->memory, buffer->segments + (0 .. buffer->room - 1));

@@ -96,8 +96,8 @@ VQ_ALWAYS_INLINE uint16_t vq_packed_available_flags(uint16_t at)
     return (at & VQ_PACKED_WRAP) ? VQ_PACKED_AVAIL : VQ_PACKED_USED;
 }
 
-/* The same question without a comparison, which is shorter: USED, in the sign, is neither the wrap
- * counter nor AVAIL. */
+/* Are these the flags of an available slot? Then, all in bit 15, USED differs from the wrap
+ * counter and from AVAIL. */
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE bool vq_packed_is_available(uint16_t flags, uint16_t at)
 {
@@ -107,7 +107,7 @@ VQ_ALWAYS_INLINE bool vq_packed_is_available(uint16_t flags, uint16_t at)
 /*@ assigns \nothing; */
 VQ_ALWAYS_INLINE uint16_t vq_packed_used_flags(uint16_t at)
 {
-    return (uint16_t)((at >> 15) * (VQ_PACKED_AVAIL | VQ_PACKED_USED));
+    return (uint16_t)((at >> 15) * (unsigned)(VQ_PACKED_AVAIL | VQ_PACKED_USED));
 }
 
 /*@ assigns \nothing; */
