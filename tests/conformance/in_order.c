@@ -279,7 +279,7 @@ static void whole_ring(void **state)
     for (unsigned start = 0; start < 2; start++) {
         pair_open(&p, (struct pair_options){.format = PAIR_PACKED,
                                             .size = size,
-                                            .start = start ? size - 1u : 0,
+                                            .start = (uint16_t)(start ? size - 1u : 0u),
                                             .in_order = true});
         for (unsigned round = 0; round < 3; round++) {
             uint16_t at = p.raw_available, id = (uint16_t)(round * 16000 + 767);
