@@ -522,8 +522,9 @@ static void use(struct run *r)
         written = (uint32_t)fuzz_number(&r->in, 4);
     else if (b & 0x20)
         written = fuzz_byte(&r->in) % (written ? written : 1);
-    /* After a mistake it does not know where it stands, and writes over what is not used. */
-    r->scribbled = r->scribbled || r->mad;
+    /* After a mistake, or a lie that was believed, it does not know where it stands, and writes
+     * over what is not used. */
+    r->scribbled = r->scribbled || r->mad || r->lies;
     use_raw(r, r->order[k - 1], written, buffers, slots);
     if (!r->packed && !(b & 0x40))
         put_ring16(r, r->config.device_area, 2, r->raw_used);
