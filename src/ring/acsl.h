@@ -181,6 +181,18 @@
   @   tables_there(q.indirect_tables, q.indirect_entries, q.size);
   @*/
 
+/* What add notes of a buffer, and what it leaves when it fails. */
+/*@ predicate noted{K, L}(struct vq_driver_queue before, struct vq_driver_queue after,
+  @                       struct vq_element *e, integer readable, integer count, integer id) =
+  @   id == before.free_head && before.broken == 0 && 1 <= count <= after.size &&
+  @   \at(after.slots[id].count, L) == before.free_count - after.free_count &&
+  @   \at(after.slots[id].count, L) == needs(after, count) &&
+  @   \at(after.slots[id].writable, L) == takes{K}(e, readable, count);
+  @ predicate unmoved(struct vq_driver_queue before, struct vq_driver_queue after) =
+  @   after.next_available == before.next_available && after.free_count == before.free_count &&
+  @   after.free_head == before.free_head;
+  @*/
+
 /* A buffer that a get has given back. It was in flight, is not any more, and nobody
  * writes more than it takes. */
 /*@ predicate given(struct vq_driver_slot *s, integer size, integer strict, struct vq_done d) =

@@ -115,14 +115,10 @@ enum vq_error vq_driver_init(struct vq_driver_queue *q, const struct vq_driver_c
   @   ((uint8_t *)q->indirect_tables +
   @     table_at(q->indirect_entries, q->free_head))[0 .. 16 * q->indirect_entries - 1];
   @ ensures driver_ok(*q);
-  @ ensures 0 <= \result ==> \result == \old(q->free_head) && \old(q->broken) == 0 &&
-  @   1 <= readable + writable <= q->size &&
-  @   q->slots[\result].count == \old(q->free_count) - q->free_count &&
-  @   q->slots[\result].count == needs(*q, readable + writable) &&
-  @   q->slots[\result].writable == \old(takes(elements, readable, readable + writable));
+  @ ensures 0 <= \result ==>
+  @   noted{Pre, Post}(\old(*q), *q, elements, readable, readable + writable, \result);
   @ ensures others_same{Pre, Post}(q->slots, q->size, \result);
-  @ ensures \result < 0 ==> q->next_available == \old(q->next_available) &&
-  @   q->free_count == \old(q->free_count) && q->free_head == \old(q->free_head); */
+  @ ensures \result < 0 ==> unmoved(\old(*q), *q); */
 int vq_driver_add(struct vq_driver_queue *q, const struct vq_element elements[], unsigned readable,
                   unsigned writable)
 {

@@ -57,16 +57,12 @@ VQ_BODY void vq_packed_fill_table(struct vq_driver_queue *q, uint16_t id,
   @     table_at(q->indirect_entries, q->free_head))[0 .. 16 * q->indirect_entries - 1];
   @ ensures slots_ok(*q) && position_ok(q->next_available, q->size);
   @ ensures packed_used(*q) && packed_free(*q);
-  @ ensures 0 <= \result ==> \result == \old(q->free_head) && \old(q->broken) == 0 &&
-  @   1 <= readable + writable <= q->size &&
-  @   q->slots[\result].count == \old(q->free_count) - q->free_count &&
-  @   q->slots[\result].count == needs(*q, readable + writable) &&
-  @   q->slots[\result].writable == \old(takes(elements, readable, readable + writable));
+  @ ensures 0 <= \result ==>
+  @   noted{Pre, Post}(\old(*q), *q, elements, readable, readable + writable, \result);
   @ ensures others_same{Pre, Post}(q->slots, q->size, \result);
   @ ensures 0 <= \result ==> q->next_available ==
   @   advanced(\old(q->next_available), needs(*q, readable + writable), q->size);
-  @ ensures \result < 0 ==> q->next_available == \old(q->next_available) &&
-  @   q->free_count == \old(q->free_count) && q->free_head == \old(q->free_head); */
+  @ ensures \result < 0 ==> unmoved(\old(*q), *q); */
 VQ_BODY int vq_packed_add(struct vq_driver_queue *q, const struct vq_element elements[],
                           unsigned readable, unsigned writable)
 {
